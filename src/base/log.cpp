@@ -1,0 +1,27 @@
+// Loggers over stderr. They are built by hand rather than by spdlog's factories, which would enter
+// them into a global registry and make two loggers of one name an error.
+#include "base/log.hpp"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace agri::base {
+
+LoggerPtr StderrLogger(const std::string& name, spdlog::level::level_enum level) {
+    auto logger = std::make_shared<Logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+        "%Y-%m-%d %H:%M:%S.%e UTC [%P] %l %n: %v", spdlog::pattern_time_type::utc));
+    logger->set_level(level);
+    // The last line before a crash is the one that is needed.
+    logger->flush_on(spdlog::level::trace);
+    return logger;
+}
+
+LoggerPtr NullLogger() {
+    auto logger = std::make_shared<Logger>("null", std::make_shared<spdlog::sinks::null_sink_mt>());
+    logger->set_level(spdlog::level::off);
+    return logger;
+}
+
+}  // namespace agri::base

@@ -1,0 +1,128 @@
+# Builds the agri_backup executable and the unit tests: everything except src/pg, without the
+# server's include path. Each layer is compiled with a folder of links to just the layers it may use
+# as its only include path, so an upward include does not compile.
+
+BUILD ?= build
+CXX ?= g++
+NATIVE_LAYERS := base codec wal storage repo engine worker cli
+
+USES_base    := base
+USES_codec   := base codec
+USES_wal     := base codec wal
+USES_storage := base codec storage
+USES_repo    := base codec wal storage repo
+USES_engine  := base codec wal storage repo engine
+USES_worker  := base codec wal storage repo engine worker
+USES_cli     := base codec wal storage repo engine worker cli
+
+NATIVE_WARNINGS := -Wall -Wextra -Werror -Wno-missing-field-initializers
+NATIVE_OPT ?= -O2 -g1
+NATIVE_HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS
+NATIVE_CXXFLAGS = -std=c++20 $(NATIVE_OPT) $(NATIVE_WARNINGS) $(NATIVE_HARDENING) -pthread \
+	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"'
+NATIVE_LIBS := -lprotobuf-lite -lzstd -lcrypto -lxxhash -lspdlog -lfmt -lINIReader -linih
+NATIVE_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+
+UNIT_OPT ?= -O1 -g1 -fno-omit-frame-pointer
+UNIT_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_CXXFLAGS = -std=c++20 $(UNIT_OPT) $(UNIT_SANITIZE) $(NATIVE_WARNINGS) -pthread \
+	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"' -DAGRI_UNIT_TEST
+
+PROTOS := $(wildcard src/repo/*.proto)
+PROTO_CC := $(PROTOS:src/%.proto=$(BUILD)/gen/%.pb.cc)
+PROTO_H := $(PROTO_CC:.cc=.h)
+
+layer_sources = $(wildcard src/$(1)/*.cpp)
+layer_objects = $(patsubst src/%.cpp,$(BUILD)/$(2)/%.o,$(call layer_sources,$(1))) \
+	$(if $(filter repo,$(1)),$(PROTO_CC:$(BUILD)/gen/%.pb.cc=$(BUILD)/$(2)/gen/%.pb.o))
+
+# $(BUILD)/layers/X holds links to the folders that X may include.
+$(BUILD)/layers/%/.made: src/native.mk
+	@mkdir -p $(@D)
+	@for used in $(USES_$*); do ln -sfn $(CURDIR)/src/$$used $(@D)/$$used; done
+	@touch $@
+
+$(BUILD)/gen/%.pb.cc $(BUILD)/gen/%.pb.h &: src/%.proto
+	@mkdir -p $(BUILD)/gen
+	@echo "  PROTO $<"
+	@protoc -Isrc --cpp_out=$(BUILD)/gen $<
+
+.SECONDARY:
+SEES_PROTO := repo engine worker cli
+include_path = -I$(BUILD)/layers/$(1) $(if $(filter $(1),$(SEES_PROTO)),-I$(BUILD)/gen)
+
+define layer_rules
+$(BUILD)/obj/$(1)/%.o: src/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+	@mkdir -p $$(@D)
+	@echo "  C++   $$<"
+	@$(CXX) $$(NATIVE_CXXFLAGS) $(include_path) -MMD -MP -c -o $$@ $$<
+$(BUILD)/unit-obj/$(1)/%.o: src/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+	@mkdir -p $$(@D)
+	@echo "  C++   $$< (sanitized)"
+	@$(CXX) $$(UNIT_CXXFLAGS) $(include_path) -MMD -MP -c -o $$@ $$<
+$(BUILD)/unit-obj/test/$(1)/%.o: test/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+	@mkdir -p $$(@D)
+	@echo "  C++   $$< (sanitized)"
+	@$(CXX) $$(UNIT_CXXFLAGS) $(include_path) -Itest -MMD -MP -c -o $$@ $$<
+$(BUILD)/unit-obj/lib$(1).a: $(call layer_objects,$(1),unit-obj)
+	@rm -f $$@
+	@ar rcsT $$@ $$^ 2>/dev/null || ar rcs $$@ $$^
+$(BUILD)/obj/lib$(1).a: $(call layer_objects,$(1),obj)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+# One test program a layer: `make unit-X` builds and runs it.
+$(BUILD)/unit/$(1): $(patsubst test/%.cpp,$(BUILD)/unit-obj/test/%.o,$(wildcard test/$(1)/*_test.cpp)) \
+		$(foreach used,$(USES_$(1)),$(BUILD)/unit-obj/lib$(used).a)
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CXX) $$(UNIT_SANITIZE) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		-lgtest -lgmock -lgtest_main $$(NATIVE_LIBS) -pthread
+unit-$(1): $(BUILD)/unit/$(1)
+	$(BUILD)/unit/$(1) --gtest_brief=1
+endef
+$(foreach layer,$(NATIVE_LAYERS),$(eval $(call layer_rules,$(layer))))
+
+$(BUILD)/obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+	@mkdir -p $(@D)
+	@$(CXX) -std=c++20 $(NATIVE_OPT) -fPIE -I$(BUILD)/gen -c -o $@ $<
+$(BUILD)/unit-obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+	@mkdir -p $(@D)
+	@$(CXX) -std=c++20 $(UNIT_OPT) -I$(BUILD)/gen -c -o $@ $<
+
+NATIVE_ARCHIVES := $(foreach layer,$(NATIVE_LAYERS),$(BUILD)/obj/lib$(layer).a)
+AGRI_PROGRAM := $(BUILD)/agri_backup
+$(AGRI_PROGRAM): $(NATIVE_ARCHIVES)
+	@echo "  LINK  $@"
+	@$(CXX) $(NATIVE_LDFLAGS) -o $@ $(BUILD)/obj/cli/main.o -Wl,--start-group $^ -Wl,--end-group $(NATIVE_LIBS) -pthread
+
+UNIT_LAYERS := $(foreach layer,$(NATIVE_LAYERS),$(if $(wildcard test/$(layer)/*_test.cpp),$(layer)))
+.PHONY: native unit unit-build $(NATIVE_LAYERS:%=unit-%)
+native: $(AGRI_PROGRAM)
+unit-build: $(UNIT_LAYERS:%=$(BUILD)/unit/%)
+unit: $(UNIT_LAYERS:%=unit-%)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# Fuzzers (clang's libFuzzer): `make fuzz FUZZ_SECONDS=60`. Needs clang and libclang-rt-dev.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst test/fuzz/%.cpp,%,$(wildcard test/fuzz/*_fuzz.cpp))
+FUZZ_CXX ?= clang++
+FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -pthread \
+	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
+FUZZ_SOURCES := $(foreach layer,$(USES_repo),$(call layer_sources,$(layer)))
+FUZZ_OBJECTS := $(FUZZ_SOURCES:src/%.cpp=$(BUILD)/fuzz-obj/%.o) $(PROTO_CC:$(BUILD)/gen/%.pb.cc=$(BUILD)/fuzz-obj/gen/%.pb.o)
+$(BUILD)/fuzz-obj/%.o: src/%.cpp $(PROTO_H)
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $<"
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -Isrc -I$(BUILD)/gen -c -o $@ $<
+$(BUILD)/fuzz-obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+	@mkdir -p $(@D)
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -I$(BUILD)/gen -c -o $@ $<
+$(BUILD)/fuzz/%: test/fuzz/%.cpp $(FUZZ_OBJECTS)
+	@mkdir -p $(@D)
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -Isrc -Itest -I$(BUILD)/gen -o $@ $^ $(NATIVE_LIBS)
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@for fuzzer in $(FUZZERS); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$fuzzer && \
+		$(BUILD)/fuzz/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus/$$fuzzer || exit 1; done
