@@ -3,6 +3,8 @@
 # as its only include path, so an upward include does not compile.
 
 BUILD ?= build
+# Links and generated code stand in one place whatever BUILD is, so that compiler caches see equal paths.
+SHARED := build
 CXX ?= g++
 NATIVE_LAYERS := base codec wal storage repo engine worker cli
 
@@ -29,41 +31,50 @@ UNIT_CXXFLAGS = -std=c++20 $(UNIT_OPT) $(UNIT_SANITIZE) $(NATIVE_WARNINGS) -pthr
 	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"' -DAGRI_UNIT_TEST
 
 PROTOS := $(wildcard src/repo/*.proto)
-PROTO_CC := $(PROTOS:src/%.proto=$(BUILD)/gen/%.pb.cc)
+PROTO_CC := $(PROTOS:src/%.proto=$(SHARED)/gen/%.pb.cc)
 PROTO_H := $(PROTO_CC:.cc=.h)
 
 layer_sources = $(wildcard src/$(1)/*.cpp)
 layer_objects = $(patsubst src/%.cpp,$(BUILD)/$(2)/%.o,$(call layer_sources,$(1))) \
-	$(if $(filter repo,$(1)),$(PROTO_CC:$(BUILD)/gen/%.pb.cc=$(BUILD)/$(2)/gen/%.pb.o))
+	$(if $(filter repo,$(1)),$(PROTO_CC:$(SHARED)/gen/%.pb.cc=$(BUILD)/$(2)/gen/%.pb.o))
 
-# $(BUILD)/layers/X holds links to the folders that X may include.
-$(BUILD)/layers/%/.made: src/native.mk
+# $(SHARED)/layers/X holds links to the folders that X may include.
+$(SHARED)/layers/%/.made: src/native.mk
 	@mkdir -p $(@D)
 	@for used in $(USES_$*); do ln -sfn $(CURDIR)/src/$$used $(@D)/$$used; done
 	@touch $@
 
-$(BUILD)/gen/%.pb.cc $(BUILD)/gen/%.pb.h &: src/%.proto
-	@mkdir -p $(BUILD)/gen
+$(SHARED)/gen/%.pb.cc $(SHARED)/gen/%.pb.h &: src/%.proto
+	@mkdir -p $(@D)
 	@echo "  PROTO $<"
-	@protoc -Isrc --cpp_out=$(BUILD)/gen $<
+	@protoc -Isrc --cpp_out=$(SHARED)/gen $<
 
 .SECONDARY:
+# Compiled headers, one for each set of flags. A rule that lists one also gets `-include` of it.
+PCH_native := $(SHARED)/pch/native/precompiled.hpp.gch
+PCH_unit := $(SHARED)/pch/unit/precompiled.hpp.gch
+$(SHARED)/pch/%/precompiled.hpp.gch: src/precompiled.hpp
+	@mkdir -p $(@D)
+	@echo "  PCH   $*"
+	@cp $< $(@D)/precompiled.hpp
+	@$(CXX) $(if $(filter unit,$*),$(UNIT_CXXFLAGS),$(NATIVE_CXXFLAGS)) -x c++-header -o $@.part.$$$$ $< && mv $@.part.$$$$ $@
+use_pch = -include $(SHARED)/pch/$(1)/precompiled.hpp
 SEES_PROTO := repo engine worker cli
-include_path = -I$(BUILD)/layers/$(1) $(if $(filter $(1),$(SEES_PROTO)),-I$(BUILD)/gen)
+include_path = -I$(SHARED)/layers/$(1) $(if $(filter $(1),$(SEES_PROTO)),-I$(SHARED)/gen)
 
 define layer_rules
-$(BUILD)/obj/$(1)/%.o: src/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+$(BUILD)/obj/$(1)/%.o: src/$(1)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_native)
 	@mkdir -p $$(@D)
 	@echo "  C++   $$<"
-	@$(CXX) $$(NATIVE_CXXFLAGS) $(include_path) -MMD -MP -c -o $$@ $$<
-$(BUILD)/unit-obj/$(1)/%.o: src/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+	@$(CXX) $$(NATIVE_CXXFLAGS) $$(call use_pch,native) $(include_path) -MMD -MP -c -o $$@ $$<
+$(BUILD)/unit-obj/$(1)/%.o: src/$(1)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_unit)
 	@mkdir -p $$(@D)
 	@echo "  C++   $$< (sanitized)"
-	@$(CXX) $$(UNIT_CXXFLAGS) $(include_path) -MMD -MP -c -o $$@ $$<
-$(BUILD)/unit-obj/test/$(1)/%.o: test/$(1)/%.cpp $(BUILD)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H))
+	@$(CXX) $$(UNIT_CXXFLAGS) $$(call use_pch,unit) $(include_path) -MMD -MP -c -o $$@ $$<
+$(BUILD)/unit-obj/test/$(1)/%.o: test/$(1)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_unit)
 	@mkdir -p $$(@D)
 	@echo "  C++   $$< (sanitized)"
-	@$(CXX) $$(UNIT_CXXFLAGS) $(include_path) -Itest -MMD -MP -c -o $$@ $$<
+	@$(CXX) $$(UNIT_CXXFLAGS) $$(call use_pch,unit) $(include_path) -Itest -MMD -MP -c -o $$@ $$<
 $(BUILD)/unit-obj/lib$(1).a: $(call layer_objects,$(1),unit-obj)
 	@rm -f $$@
 	@ar rcsT $$@ $$^ 2>/dev/null || ar rcs $$@ $$^
@@ -82,12 +93,12 @@ unit-$(1): $(BUILD)/unit/$(1)
 endef
 $(foreach layer,$(NATIVE_LAYERS),$(eval $(call layer_rules,$(layer))))
 
-$(BUILD)/obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+$(BUILD)/obj/gen/%.pb.o: $(SHARED)/gen/%.pb.cc
 	@mkdir -p $(@D)
-	@$(CXX) -std=c++20 $(NATIVE_OPT) -fPIE -I$(BUILD)/gen -c -o $@ $<
-$(BUILD)/unit-obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+	@$(CXX) -std=c++20 $(NATIVE_OPT) -fPIE -I$(SHARED)/gen -c -o $@ $<
+$(BUILD)/unit-obj/gen/%.pb.o: $(SHARED)/gen/%.pb.cc
 	@mkdir -p $(@D)
-	@$(CXX) -std=c++20 $(UNIT_OPT) -I$(BUILD)/gen -c -o $@ $<
+	@$(CXX) -std=c++20 $(UNIT_OPT) -I$(SHARED)/gen -c -o $@ $<
 
 NATIVE_ARCHIVES := $(foreach layer,$(NATIVE_LAYERS),$(BUILD)/obj/lib$(layer).a)
 AGRI_PROGRAM := $(BUILD)/agri_backup
@@ -110,17 +121,17 @@ FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -pthread \
 	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
 FUZZ_SOURCES := $(foreach layer,$(USES_repo),$(call layer_sources,$(layer)))
-FUZZ_OBJECTS := $(FUZZ_SOURCES:src/%.cpp=$(BUILD)/fuzz-obj/%.o) $(PROTO_CC:$(BUILD)/gen/%.pb.cc=$(BUILD)/fuzz-obj/gen/%.pb.o)
+FUZZ_OBJECTS := $(FUZZ_SOURCES:src/%.cpp=$(BUILD)/fuzz-obj/%.o) $(PROTO_CC:$(SHARED)/gen/%.pb.cc=$(BUILD)/fuzz-obj/gen/%.pb.o)
 $(BUILD)/fuzz-obj/%.o: src/%.cpp $(PROTO_H)
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -Isrc -I$(BUILD)/gen -c -o $@ $<
-$(BUILD)/fuzz-obj/gen/%.pb.o: $(BUILD)/gen/%.pb.cc
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -Isrc -I$(SHARED)/gen -c -o $@ $<
+$(BUILD)/fuzz-obj/gen/%.pb.o: $(SHARED)/gen/%.pb.cc
 	@mkdir -p $(@D)
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -I$(BUILD)/gen -c -o $@ $<
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -I$(SHARED)/gen -c -o $@ $<
 $(BUILD)/fuzz/%: test/fuzz/%.cpp $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -Isrc -Itest -I$(BUILD)/gen -o $@ $^ $(NATIVE_LIBS)
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -Isrc -Itest -I$(SHARED)/gen -o $@ $^ $(NATIVE_LIBS)
 fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@for fuzzer in $(FUZZERS); do \
 		mkdir -p $(BUILD)/fuzz/corpus/$$fuzzer && \

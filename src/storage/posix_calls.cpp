@@ -1,7 +1,6 @@
 // The table of real system calls, and the loop around them.
 #include "storage/posix_calls.hpp"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,6 +38,7 @@ PosixCalls RealPosixCalls() {
     calls.unlinkat = ::unlinkat;
     calls.readdir = ::readdir;
     calls.fstatvfs = ::fstatvfs;
+    calls.name_to_handle_at = ::name_to_handle_at;
     return calls;
 }
 
@@ -55,6 +55,7 @@ PosixCalls Uninterrupted(PosixCalls calls) {
     RepeatInterrupted(calls.renameat2);
     RepeatInterrupted(calls.unlinkat);
     RepeatInterrupted(calls.fstatvfs);
+    RepeatInterrupted(calls.name_to_handle_at);
     return calls;
 }
 

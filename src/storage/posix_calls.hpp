@@ -4,6 +4,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -28,6 +29,9 @@ struct PosixCalls {
     std::function<int(int directory_fd, const char* name, int flags)> unlinkat;
     std::function<struct dirent*(DIR* directory)> readdir;
     std::function<int(int fd, struct statvfs* out)> fstatvfs;
+    std::function<int(int directory_fd, const char* name, struct file_handle* handle, int* mount_id,
+                      int flags)>
+        name_to_handle_at;
 };
 
 // The machine's own calls.

@@ -152,14 +152,22 @@ Status PosixRoot::SyncFolder(int fd, std::string_view folder) const {
     return {};
 }
 
-// Every folder, and not just those that this process created: another writer may have created one
-// of them a moment ago and not have synced its parent yet, or have died before.
+// Not just the folders that this process created: another writer may have created one of them a
+// moment ago and not have synced its parent yet, or have died before. Each sync costs a flush of
+// the disk's cache (4 ms on the developers' disk) even where nothing changed, so what is known is
+// remembered.
 Status PosixRoot::SyncChain(const FolderChain& chain, std::string_view folder) const {
-    for (size_t i = chain.size(); i > 0; i--) {
+    std::vector<std::string> synced;
+    bool known = false;
+    for (size_t i = chain.size(); i > 0 && !known; i--) {
         AGRI_TRY(SyncFolder(chain[i - 1].get(), folder));
         folder = SplitKey(folder).first;
+        synced.push_back(DurableFolders::IdentityOf(calls_, chain[i - 1].get()));
+        known = durable_folders_.Contains(synced.back());
     }
-    return SyncFolder(fd_.get(), "");
+    if (!known) AGRI_TRY(SyncFolder(fd_.get(), ""));
+    durable_folders_.Insert(std::move(synced));
+    return {};
 }
 
 Fd PosixRoot::OpenIn(int folder_fd, const std::string& name, int flags, mode_t mode) const {

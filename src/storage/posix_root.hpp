@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "storage/durable_folders.hpp"
 #include "storage/posix_calls.hpp"
 
 namespace agri::storage {
@@ -23,7 +24,7 @@ enum class MissingFolders { kReport, kCreate };
 // root.
 using FolderChain = std::vector<base::Fd>;
 
-// Immutable, thread-safe.
+// Thread-safe.
 class PosixRoot {
    public:
     // Opens an existing folder; the root itself, and what leads to it, may be a symbolic link.
@@ -46,8 +47,8 @@ class PosixRoot {
     // does not exist, or (kCreate) when somebody removes empty folders at this moment: ask again.
     base::Result<std::optional<FolderChain>> OpenChain(std::string_view folder,
                                                        MissingFolders missing) const;
-    // Makes the folder's entries durable, and the folder itself: fsync of every folder up to the
-    // root.
+    // Makes the folder's entries durable, and the folder itself: fsync of the folder, and of those
+    // above up to the root or to one that is known to be durable.
     base::Status SyncChain(const FolderChain& chain, std::string_view folder) const;
 
     // Opens one name in an open folder. ENOENT and the other errno values are the caller's to
@@ -77,6 +78,7 @@ class PosixRoot {
     const base::Fd fd_;
     const dev_t device_;
     const ino_t inode_;
+    mutable DurableFolders durable_folders_;
 };
 
 // "a/b/c" → "a/b" and "c"; no slash → "" and all.

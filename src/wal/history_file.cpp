@@ -70,7 +70,7 @@ base::Result<TimelineHistory> TimelineHistory::Parse(TimelineId timeline, std::s
 }
 
 base::Result<TimelineHistory> TimelineHistory::Branch(TimelineId child, Lsn switch_point,
-                                                      std::string reason) const {
+                                                      std::string_view reason) const {
     if (child <= timeline_) {
         return MakeError(ErrorCode::kInvalidArgument, "timeline {} cannot branch off timeline {}",
                          child.value, timeline_.value);
@@ -81,7 +81,7 @@ base::Result<TimelineHistory> TimelineHistory::Branch(TimelineId child, Lsn swit
                          timeline_.value, ancestors_.back().switch_point.ToString(),
                          switch_point.ToString());
     }
-    if (reason.find_first_of(std::string_view("\n\0", 2)) != std::string::npos) {
+    if (reason.find_first_of(std::string_view("\n\0", 2)) != std::string_view::npos) {
         return MakeError(ErrorCode::kInvalidArgument,
                          "the reason for a timeline must be a single line");
     }

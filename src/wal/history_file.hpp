@@ -33,7 +33,7 @@ class TimelineHistory {
     // The history of a child that branches off this timeline at `switch_point`.
     // kInvalidArgument when the child's number or the point does not lie behind the path so far.
     base::Result<TimelineHistory> Branch(base::TimelineId child, base::Lsn switch_point,
-                                         std::string reason) const;
+                                         std::string_view reason) const;
 
     // The file's text, as the server writes it; empty for a timeline without ancestors.
     std::string Format() const;

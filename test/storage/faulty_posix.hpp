@@ -41,6 +41,7 @@ class FaultyPosix {
         Wrap<&storage::PosixCalls::unlinkat>(table, "unlinkat");
         Wrap<&storage::PosixCalls::readdir>(table, "readdir");
         Wrap<&storage::PosixCalls::fstatvfs>(table, "fstatvfs");
+        Wrap<&storage::PosixCalls::name_to_handle_at>(table, "name_to_handle_at");
         return table;
     }
     // The call with that number from now (0: the next one) fails, once, without effect.
@@ -55,6 +56,10 @@ class FaultyPosix {
     void Resume() { stop_at_ = UINT64_MAX; }
     // Every call fails with EINTR before it succeeds, and a write or read moves at most one byte.
     void Stutter() { stutter_ = true; }
+    // How many folders and files were fsynced.
+    uint64_t syncs() const { return syncs_; }
+    // The names of all calls, in order.
+    const std::vector<std::string>& trace() const { return trace_; }
     // The call that FailCall() hit; empty when it was not reached.
     const std::string& failed() const { return failed_; }
     uint64_t count() const { return count_; }
@@ -104,6 +109,7 @@ class FaultyPosix {
             return true;
         }
         uint64_t number = count_++;
+        trace_.emplace_back(name);
         if (number == failing_call_) failed_ = name;
         if (number != failing_call_ && number < stop_at_) return false;
         errno = number == failing_call_ ? error_number_ : EIO;
@@ -128,6 +134,7 @@ class FaultyPosix {
     }
     void Note(const char*, int fd, const void*, size_t) { unsynced_files_.insert(InodeOf(fd)); }
     void Note(const char*, int fd) {
+        syncs_++;
         unsynced_files_.erase(InodeOf(fd));
         unsynced_names_.erase(PathOf(fd));
     }
@@ -158,11 +165,13 @@ class FaultyPosix {
     // Durability is kept account of here; the machine's own would only cost time.
     const storage::PosixCalls real_ = CallsWithoutSync();
     uint64_t count_ = 0;
+    uint64_t syncs_ = 0;
     uint64_t failing_call_ = UINT64_MAX;
     uint64_t stop_at_ = UINT64_MAX;
     int error_number_ = 0;
     bool stutter_ = false, interrupted_ = false;
     std::string failed_;
+    std::vector<std::string> trace_;
     std::map<std::string, std::set<std::string>> unsynced_names_;
     std::set<ino_t> unsynced_files_;
 };

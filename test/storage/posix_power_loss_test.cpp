@@ -1,6 +1,8 @@
 // The posix driver when the process dies or the power goes, after every single system call.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/temporary_folder.hpp"
 #include "storage/faulty_posix.hpp"
 #include "storage/posix_storage.hpp"
@@ -30,6 +32,14 @@ class PosixPowerLossTest : public testing::TestWithParam<Lost> {
         if (content) return std::string(base::AsText(*content));
         return std::string(base::ErrorCodeName(content.error().code));
     }
+};
+
+class PosixSyncTest : public testing::Test {
+   protected:
+    TemporaryFolder folder_;
+    FaultyPosix posix_;
+    std::unique_ptr<storage::Storage> storage_ =
+        PosixStorage::Open(folder_.path(), posix_.calls()).value();
 };
 
 INSTANTIATE_TEST_SUITE_P(All, PosixPowerLossTest,
@@ -100,6 +110,61 @@ TEST_P(PosixPowerLossTest, Put_IntoFoldersOfADeadWriter_IsDurable) {
         machine.posix.CutPower(machine.folder.path(), GetParam());
         EXPECT_EQ(Get(machine.folder), kContent);
     }
+}
+
+// The first storage knows folder "a" as durable; then others remove it and make it anew without
+// syncing it. It must notice that this is not the folder it knew.
+TEST_P(PosixPowerLossTest, Put_IntoAFolderRemadeByOthers_IsDurable) {
+    bool acknowledged = false;
+    for (uint64_t calls = 0; !acknowledged; calls++) {
+        SCOPED_TRACE(calls);
+        Machine machine;
+        auto first = machine.Open(), second = machine.Open();
+        ASSERT_TRUE(first->Put(kKey, AsBytes("earlier")));
+        ASSERT_TRUE(second->Remove(kKey));
+        machine.posix.StopAfter(calls);
+        acknowledged = second->Put("a/b/neighbour", AsBytes("x")).has_value();
+        machine.posix.Resume();
+        ASSERT_EQ(first->Put(kKey, AsBytes(kContent)), PutOutcome::kCreated);
+        machine.posix.CutPower(machine.folder.path(), GetParam());
+        EXPECT_EQ(Get(machine.folder), kContent);
+    }
+}
+
+TEST_F(PosixSyncTest, Put_IntoAKnownFolder_SyncsFileAndFolderOnly) {
+    base::Fd root(open(folder_.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (storage::DurableFolders::IdentityOf(posix_.calls(), root.get()).empty())
+        GTEST_SKIP() << "the file system of " << folder_.path() << " has no file handles";
+    ASSERT_TRUE(storage_->Put("a/b/1", AsBytes("x")));
+    EXPECT_EQ(posix_.syncs(), 4u) << "file, b, a, root";
+    ASSERT_TRUE(storage_->Put("a/b/2", AsBytes("x")));
+    EXPECT_EQ(posix_.syncs(), 4 + 2u);
+    ASSERT_TRUE(storage_->Put("a/c/3", AsBytes("x")));
+    EXPECT_EQ(posix_.syncs(), 4 + 2 + 3u) << "file, c, a";
+}
+
+TEST_F(PosixSyncTest, Remove_PresentOrAbsent_SyncsTheFolderAfterwards) {
+    ASSERT_TRUE(storage_->Put("a/neighbour", AsBytes("x")));
+    ASSERT_TRUE(storage_->Put("a/b", AsBytes("x")));
+    auto first = static_cast<ptrdiff_t>(posix_.trace().size());
+    ASSERT_TRUE(storage_->Remove("a/b"));
+    std::vector<std::string> calls(posix_.trace().begin() + first, posix_.trace().end());
+    auto unlinked = std::find(calls.begin(), calls.end(), "unlinkat");
+    EXPECT_NE(std::find(unlinked, calls.end(), "fsync"), calls.end());
+    uint64_t syncs = posix_.syncs();
+    ASSERT_TRUE(storage_->Remove("a/b"));
+    EXPECT_GT(posix_.syncs(), syncs) << "whoever removed it may have died before its own fsync";
+}
+
+TEST_F(PosixSyncTest, Put_FileSystemWithoutHandles_SyncsUpToTheRoot) {
+    storage::PosixCalls calls = posix_.calls();
+    calls.name_to_handle_at = [](int, const char*, file_handle*, int*, int) {
+        return errno = EOPNOTSUPP, -1;
+    };
+    auto storage = PosixStorage::Open(folder_.path(), calls).value();
+    ASSERT_TRUE(storage->Put("a/b/1", AsBytes("x")));
+    ASSERT_TRUE(storage->Put("a/b/2", AsBytes("x")));
+    EXPECT_EQ(posix_.syncs(), 8u);
 }
 
 TEST(PosixStutterTest, EveryCall_InterruptedAndShort_SucceedsInTheEnd) {

@@ -153,6 +153,37 @@ TEST(Stitch, ContinuationAsIfNoneWereExpected_IsBroken) {
     EXPECT_EQ(joined.results[1].reason, "contrecord is requested by 0/400000");
 }
 
+TEST(Stitch, ContinuationLostInsideTheSecondSegment_IsAbandoned) {
+    WalBuilder wal;
+    const Lsn before = wal.Filler();
+    const Lsn lost = wal.Filler(2 * kSegment);
+    wal.CutBack({(lost.value / kSegment + 1) * kSegment + 4 * 8192});
+    wal.set_previous(before);
+    wal.BeginNextPage(kPageOverwritesRecord);
+    Bytes data(16);
+    base::StoreLe(data.data(), lost.value);
+    wal.Append(ResourceManager::kXlog, 0xD0, data);
+    const Joined joined = Join({wal.Segment(0), wal.Segment(1)});
+    EXPECT_EQ(joined.scans[1].head.state, HeadState::kAbandoned);
+    EXPECT_EQ(joined.results[1].state, StitchState::kAbandoned) << joined.results[1].reason;
+    ASSERT_EQ(joined.facts.overwritten_records.size(), 1u);
+    EXPECT_EQ(joined.facts.overwritten_records[0].overwritten, lost);
+    EXPECT_EQ(joined.facts.record_count, 2u);
+}
+
+TEST(Stitch, SecondSegmentUnwrittenBehindItsFirstPage_IsBroken) {
+    WalBuilder wal;
+    wal.Filler(2 * kSegment);
+    Bytes second = wal.Segment(1);
+    std::fill(second.begin() + 8192, second.end(), std::byte{0});
+    const Joined joined = Join({wal.Segment(0), second});
+    EXPECT_EQ(joined.scans[1].head.state, HeadState::kBroken);
+    EXPECT_EQ(joined.scans[1].end.kind, ScanEndKind::kEndsEarly);
+    EXPECT_TRUE(joined.scans[1].end.rest_is_zero);
+    EXPECT_EQ(joined.results[1].state, StitchState::kBroken);
+    EXPECT_EQ(joined.results[1].reason, "invalid magic number 0000 at 0/402000");
+}
+
 TEST(Stitch, ContinuationMissing_IsBroken) {
     WalBuilder crossing, whole;
     crossing.Filler(kSegment);

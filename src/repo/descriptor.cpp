@@ -1,0 +1,89 @@
+// Strict both ways: a member that is unknown, missing, doubled or of another type is damage,
+// because every addition to the descriptor raises its format.
+#include "repo/descriptor.hpp"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "repo/layout.hpp"
+
+namespace agri::repo {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kSealed = "aes-256-gcm";
+constexpr std::string_view kPlain = "none";
+
+base::Error Damaged(std::string_view where, std::string_view problem) {
+    return base::MakeError(base::ErrorCode::kCorrupt, "descriptor \"{}\" of {} is damaged: {}",
+                           layout::kDescriptor, where, problem)
+        .WithHint(
+            "Bring it back from a copy, or write it anew as docs/repository-format.md says; the "
+            "backups themselves are not touched by this.");
+}
+
+// Doubled members, at any depth, make the text unacceptable: readers would differ on which one
+// counts.
+std::optional<Json> ParseStrictly(std::string_view text) {
+    std::vector<std::set<std::string>> open_objects;
+    bool doubled = false;
+    auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+        if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
+        if (event == Json::parse_event_t::object_end) open_objects.pop_back();
+        if (event == Json::parse_event_t::key)
+            doubled |= !open_objects.back().insert(parsed.get<std::string>()).second;
+        return true;
+    };
+    Json json = Json::parse(text, watch, /*allow_exceptions=*/false);
+    if (doubled || !json.is_object()) return std::nullopt;
+    return json;
+}
+
+const std::string* TextMember(const Json& json, const char* name) {
+    auto found = json.find(name);
+    return found == json.end() ? nullptr : found->get_ptr<const std::string*>();
+}
+
+}  // namespace
+
+std::string Descriptor::Serialize() const {
+    nlohmann::ordered_json json;
+    json["format"] = kRepositoryFormat;
+    json["repository_id"] = base::ToHex(repository_id);
+    json["sealing"] = sealing == codec::SealingMethod::kNone ? kPlain : kSealed;
+    json["created"] = base::FormatTime(created);
+    return json.dump(2) + "\n";
+}
+
+base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_view where) {
+    auto json = ParseStrictly(text);
+    if (!json) return Damaged(where, "it is not one JSON object");
+    auto format = json->find("format");
+    if (format == json->end() || !format->is_number_unsigned() || *format == 0)
+        return Damaged(where, "it says no format");
+    if (*format > kRepositoryFormat)
+        return base::MakeError(base::ErrorCode::kUnsupported,
+                               "repository format {} is newer than this program understands ({})",
+                               format->get<uint64_t>(), kRepositoryFormat)
+            .WithDetail(fmt::format("The repository is {}. Nothing was changed there.", where))
+            .WithHint("Upgrade agri_backup on this machine.");
+    const std::string* id = TextMember(*json, "repository_id");
+    const std::string* sealing = TextMember(*json, "sealing");
+    const std::string* created = TextMember(*json, "created");
+    if (!id || !sealing || !created || json->size() != 4)
+        return Damaged(where, "its members are not those of format 1");
+    Descriptor descriptor;
+    if (!base::FromHex(*id, descriptor.repository_id))
+        return Damaged(where, "its repository id is not 32 hex digits");
+    if (*sealing != kSealed && *sealing != kPlain) return Damaged(where, "its sealing is unknown");
+    descriptor.sealing =
+        *sealing == kPlain ? codec::SealingMethod::kNone : codec::SealingMethod::kAes256Gcm;
+    auto time = base::ParseTimeWithOffset(*created);
+    if (!time) return Damaged(where, "its time of creation is not one");
+    descriptor.created = *time;
+    return descriptor;
+}
+
+}  // namespace agri::repo

@@ -1,0 +1,99 @@
+// Identity from /proc and /etc. A process counts as dead only on the kernel's own word (ESRCH), or
+// when its pid now belongs to a process that started at another time.
+#include "repo/machine.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <span>
+
+#include "base/file.hpp"
+
+namespace agri::repo {
+
+namespace {
+
+// Files of /proc have no size: read, not stat.
+std::string ReadSmallFile(const std::string& path) {
+    auto fd = base::OpenFile(path, O_RDONLY);
+    if (!fd) return {};
+    std::array<char, 4096> buffer;
+    auto bytes = base::ReadSome(fd->get(), std::as_writable_bytes(std::span(buffer)), path);
+    if (!bytes) return {};
+    return {buffer.data(), *bytes};
+}
+
+std::string FirstLine(std::string text) {
+    text.resize(std::min(text.find('\n'), text.size()));
+    return text;
+}
+
+std::string PidNamespace() {
+    struct stat info;
+    if (stat("/proc/self/ns/pid", &info) != 0) return "0";
+    return std::to_string(info.st_ino);
+}
+
+// Field 22; the second one, the command in parentheses, may hold blanks and parentheses itself.
+std::optional<uint64_t> StartTicks(int64_t pid) {
+    std::string text = ReadSmallFile(fmt::format("/proc/{}/stat", pid));
+    size_t at = text.rfind(')');
+    if (at == std::string::npos) return std::nullopt;
+    for (int field = 2; field < 22; ++field) {
+        at = text.find(' ', at + 1);
+        if (at == std::string::npos) return std::nullopt;
+    }
+    uint64_t ticks = 0;
+    auto parsed = std::from_chars(text.data() + at + 1, text.data() + text.size(), ticks);
+    if (parsed.ec != std::errc()) return std::nullopt;
+    return ticks;
+}
+
+class KernelProcessTable final : public ProcessTable {
+   public:
+    ProcessIdentity Self() const override {
+        int64_t pid = getpid();
+        return {HostName(), fmt::format("{}+{}", BootId(), PidNamespace()), pid,
+                StartTicks(pid).value_or(0)};
+    }
+    bool IsCertainlyDead(const ProcessIdentity& process) const override {
+        ProcessIdentity self = Self();
+        if (process.host != self.host || process.boot_id != self.boot_id || BootId().empty() ||
+            process.pid <= 0)
+            return false;
+        if (kill(static_cast<pid_t>(process.pid), 0) != 0 && errno == ESRCH) return true;
+        auto ticks = StartTicks(process.pid);
+        return ticks && process.start_ticks != 0 && *ticks != process.start_ticks;
+    }
+};
+
+}  // namespace
+
+std::string HostName() {
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0) return {};
+    std::string text = name.data();
+    // The kernel takes any bytes; records and messages want text.
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
+    return text;
+}
+
+std::string BootId() { return FirstLine(ReadSmallFile("/proc/sys/kernel/random/boot_id")); }
+
+std::string MachineId() { return FirstLine(ReadSmallFile("/etc/machine-id")); }
+
+const ProcessTable& SystemProcessTable() {
+    static const KernelProcessTable* const table = new KernelProcessTable();
+    return *table;
+}
+
+}  // namespace agri::repo

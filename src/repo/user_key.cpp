@@ -1,0 +1,159 @@
+// Reads, makes and places the user's key file.
+#include "repo/user_key.hpp"
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "base/file.hpp"
+#include "codec/sealing.hpp"
+
+namespace agri::repo {
+
+namespace {
+
+constexpr std::string_view kFileScheme = "file://";
+constexpr std::string_view kKeyPrefix = "agri_backup-key-1:";
+constexpr std::string_view kAnyKeyPrefix = "agri_backup-key-";
+constexpr size_t kMaxKeyFileBytes = 256;
+constexpr mode_t kForbiddenModeBits = 0777 & ~(0700 | 0040);
+
+// The path of a file URI, with %XX decoded (RFC 3986, 2.1); nullopt for another scheme and for a
+// path that is not absolute.
+std::optional<std::string> PathOfFileUri(std::string_view uri) {
+    if (!uri.starts_with(kFileScheme)) return std::nullopt;
+    uri.remove_prefix(kFileScheme.size());
+    if (!uri.starts_with('/')) return std::nullopt;
+    std::string path;
+    for (size_t i = 0; i < uri.size(); ++i) {
+        std::byte value = static_cast<std::byte>(uri[i]);
+        if (uri[i] == '%') {
+            if (i + 2 >= uri.size() || !base::FromHex(uri.substr(i + 1, 2), {&value, 1}))
+                return std::nullopt;
+            i += 2;
+        }
+        if (value == std::byte{0}) return std::nullopt;
+        path.push_back(static_cast<char>(value));
+    }
+    return path;
+}
+
+base::Result<std::string> KeyPath(std::string_view uri) {
+    auto path = PathOfFileUri(uri);
+    if (path) return std::move(*path);
+    return base::Error(base::ErrorCode::kUnsupported, "key setting is no file URI")
+        .WithHint("Write \"file:///etc/agri_backup/main.key\", with an absolute path.");
+}
+
+base::Error Malformed(const std::string& path) {
+    return base::MakeError(base::ErrorCode::kConfiguration, "file \"{}\" is not a key file", path)
+        .WithHint("\"agri_backup key create FILE\" makes one. Is this the right file?");
+}
+
+base::Result<codec::Secret> ParseKey(std::string_view text, const std::string& path) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+    codec::Secret key(codec::kKeyBytes);
+    if (text.starts_with(kKeyPrefix) &&
+        base::FromHex(text.substr(kKeyPrefix.size()), key.mutable_view()))
+        return key;
+    if (text.starts_with(kAnyKeyPrefix) && !text.starts_with(kKeyPrefix))
+        return base::MakeError(base::ErrorCode::kUnsupported,
+                               "key file \"{}\" is of a kind newer than this program understands",
+                               path)
+            .WithHint("Upgrade agri_backup on this machine.");
+    return Malformed(path);
+}
+
+base::Status CheckMode(const base::Fd& fd, const std::string& path) {
+    struct stat info;
+    if (fstat(fd.get(), &info) != 0)
+        return base::ErrnoError(errno, fmt::format("could not examine key file \"{}\"", path));
+    if (!S_ISREG(info.st_mode)) return Malformed(path);
+    if ((info.st_mode & kForbiddenModeBits) == 0) return {};
+    return base::MakeError(base::ErrorCode::kConfiguration,
+                           "key file \"{}\" has permissions that are too open ({:04o})", path,
+                           info.st_mode & 0777)
+        .WithHint(fmt::format(
+            "Run \"chmod 0600 {}\", or 0640 to let one group read it. If others may have read it, "
+            "rotate the key.",
+            path));
+}
+
+bool IsSameFolder(const std::filesystem::path& path, const struct stat& folder) {
+    struct stat info;
+    return stat(path.c_str(), &info) == 0 && info.st_dev == folder.st_dev &&
+           info.st_ino == folder.st_ino;
+}
+
+// Compares real paths by name, and the folders on the way up by identity: a bind mount has another
+// name for the same folder.
+bool IsInside(const std::string& file, const std::string& folder) {
+    std::error_code ignored;
+    auto real_file = std::filesystem::weakly_canonical(file, ignored);
+    auto real_folder = std::filesystem::weakly_canonical(folder, ignored);
+    if (real_file.empty()) real_file = file;
+    if (real_folder.empty()) real_folder = folder;
+    struct stat folder_info;
+    bool exists = stat(real_folder.c_str(), &folder_info) == 0;
+    for (auto parent = real_file.parent_path();; parent = parent.parent_path()) {
+        if (parent == real_folder || (exists && IsSameFolder(parent, folder_info))) return true;
+        if (parent == parent.root_path()) return false;
+    }
+}
+
+}  // namespace
+
+base::Result<codec::Secret> LoadUserKey(std::string_view uri) {
+    AGRI_ASSIGN(std::string path, KeyPath(uri));
+    // Not blocking: a FIFO in its place shall not hold us up.
+    auto fd = base::OpenFile(path, O_RDONLY | O_NONBLOCK);
+    if (!fd && fd.error().code == base::ErrorCode::kNotFound)
+        return base::MakeError(base::ErrorCode::kConfiguration, "key file \"{}\" does not exist",
+                               path)
+            .WithHint(
+                "Bring the repository's key to this place. For a new repository, make one with "
+                "\"agri_backup key create\".");
+    if (!fd) return std::move(fd).error();
+    AGRI_TRY(CheckMode(*fd, path));
+    codec::Secret content(kMaxKeyFileBytes);
+    AGRI_ASSIGN(size_t bytes, base::ReadSome(fd->get(), content.mutable_view(), path));
+    if (bytes == kMaxKeyFileBytes) return Malformed(path);
+    return ParseKey(base::AsText(content.view().first(bytes)), path);
+}
+
+base::Status CreateUserKeyFile(const std::string& path, base::Random& random) {
+    codec::Secret key(codec::kKeyBytes);
+    random.Fill(key.mutable_view());
+    codec::Secret line(kKeyPrefix.size() + 2 * codec::kKeyBytes + 1);
+    char* at = reinterpret_cast<char*>(line.mutable_view().data());
+    at += kKeyPrefix.copy(at, kKeyPrefix.size());
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    for (std::byte byte : key.view()) {
+        *at++ = kDigits[std::to_integer<unsigned>(byte) >> 4];
+        *at++ = kDigits[std::to_integer<unsigned>(byte) & 15];
+    }
+    *at = '\n';
+    return base::CreateFileExclusively(path, line.view(), 0600);
+}
+
+base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_directory,
+                              std::string_view repository_uri) {
+    AGRI_ASSIGN(std::string key, KeyPath(key_uri));
+    if (!data_directory.empty() && IsInside(key, std::string(data_directory)))
+        return base::MakeError(base::ErrorCode::kConfiguration,
+                               "key file \"{}\" lies inside the data directory \"{}\"", key,
+                               data_directory)
+            .WithDetail("Backups would contain the key, and be lost together with it.")
+            .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
+    auto repository = PathOfFileUri(repository_uri);
+    if (repository && IsInside(key, *repository))
+        return base::MakeError(base::ErrorCode::kConfiguration,
+                               "key file \"{}\" lies inside the repository \"{}\"", key,
+                               *repository)
+            .WithDetail("Whoever gets the repository would get the key to it.")
+            .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
+    return {};
+}
+
+}  // namespace agri::repo
