@@ -1,0 +1,78 @@
+// What a recovery plan is made from, loaded once: the sound backups, the timelines and how they
+// descend, and the archived segments by name. No segment is opened here.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/segment_path.hpp"
+#include "repo/catalog.hpp"
+
+namespace agri::engine {
+
+// A stretch of a path for which the archive has no WAL, with WAL behind it.
+struct WalHole {
+    base::SegmentId first;    // of the missing ones
+    uint64_t end_number = 0;  // the next segment that is there
+    uint64_t later_segments = 0;
+    std::optional<repo::format::DeclaredGap> declared;  // an operator's word that it is lost
+
+    // "segments 00000001…05 to 00000001…07 are missing from the archive".
+    std::string Describe(uint64_t segment_size) const;
+};
+
+// A timeline's path with its segments.
+struct TimelinePath {
+    wal::TimelineHistory history;
+    SegmentPath segments;
+};
+
+// Immutable after Load; thread-safe.
+class ArchiveMap {
+   public:
+    // Unreadable manifests and declared gaps are left out and told in problems(), unreadable
+    // history files in damaged_histories(); a listing that fails is an error.
+    static base::Result<ArchiveMap> Load(const repo::Incarnation& incarnation);
+
+    uint64_t segment_size() const { return segment_size_; }
+    const std::vector<repo::format::ManifestHeader>& backups() const { return backups_; }
+    const std::vector<std::string>& problems() const { return problems_; }
+    const std::map<base::TimelineId, base::Error>& damaged_histories() const { return damaged_; }
+    // Every timeline with WAL, a history file or a backup.
+    const std::set<base::TimelineId>& timelines() const { return timelines_; }
+    const TimelineRanges& ranges() const { return ranges_; }
+
+    // The history of a timeline; without a history file it has no ancestors.
+    const wal::TimelineHistory& History(base::TimelineId timeline) const;
+    // Whether the archive can serve NNNNNNNN.history, which a server asks for.
+    bool HasHistoryFile(base::TimelineId timeline) const { return archived_.contains(timeline); }
+    // The whole path of a timeline, from the first archived segment on.
+    TimelinePath PathOf(base::TimelineId timeline) const;
+    // Sound backups that can be recovered along that history, by ascending stop LSN.
+    std::vector<const repo::format::ManifestHeader*> BackupsOn(
+        const wal::TimelineHistory& history) const;
+    // The newest timeline that this backup leads to.
+    base::TimelineId LatestFrom(const repo::format::ManifestHeader& backup) const;
+    // The first hole of the path at or after segment `number`; nullopt when WAL is gapless to its
+    // end.
+    std::optional<WalHole> HoleFrom(const TimelinePath& path, uint64_t number) const;
+
+   private:
+    base::Status LoadBackups(const repo::Incarnation& incarnation);
+    base::Status LoadTimelines(const repo::WalArchive& archive);
+    void AddHistory(base::TimelineId timeline, const base::Result<std::string>& text);
+
+    uint64_t segment_size_ = 0;
+    std::vector<repo::format::ManifestHeader> backups_;
+    std::vector<std::string> problems_;
+    std::set<base::TimelineId> timelines_;
+    std::set<base::TimelineId> archived_;
+    std::map<base::TimelineId, base::Error> damaged_;
+    std::map<base::TimelineId, wal::TimelineHistory> histories_;
+    TimelineRanges ranges_;
+    std::map<base::TimelineId, std::vector<repo::format::DeclaredGap>> gaps_;
+};
+
+}  // namespace agri::engine

@@ -1,0 +1,102 @@
+#include "engine/file_entry.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/xattr.h>
+
+#include <vector>
+
+namespace agri::engine {
+
+namespace {
+
+constexpr size_t kNameBufferBytes = 16384;
+constexpr size_t kMaxAttributeBytes = 65536;  // the kernel's own limit
+
+bool IsPortableAttribute(std::string_view name) {
+    return name.starts_with("user.") || name == "system.posix_acl_access" ||
+           name == "system.posix_acl_default";
+}
+
+// `list` and `get` are the f- or the l- variant of the calls, bound to their file.
+template <class List, class Get>
+void ReadAttributes(List list, Get get, repo::format::FileEntry& entry) {
+    // Almost every file has none, and asking for the size alone is cheap.
+    if (list(nullptr, 0) <= 0) return;
+    std::vector<char> names(kMaxAttributeBytes), value;
+    const ssize_t length = list(names.data(), names.size());
+    if (length <= 0) return;
+    for (std::string_view left(names.data(), static_cast<size_t>(length)); !left.empty();) {
+        const std::string name(left.substr(0, left.find('\0')));
+        left.remove_prefix(name.size() + 1);
+        if (!IsPortableAttribute(name)) continue;
+        value.resize(kMaxAttributeBytes);
+        const ssize_t size = get(name.c_str(), value.data(), value.size());
+        if (size < 0) continue;
+        auto* added = entry.add_xattrs();
+        added->set_name(name);
+        added->set_value(value.data(), static_cast<size_t>(size));
+    }
+}
+
+}  // namespace
+
+const std::string& OwnerNames::User(uid_t uid) {
+    auto [known, is_new] = users_.try_emplace(uid);
+    if (!is_new) return known->second;
+    std::vector<char> buffer(kNameBufferBytes);
+    passwd entry;
+    passwd* found = nullptr;
+    if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+        known->second = found->pw_name;
+    return known->second;
+}
+
+const std::string& OwnerNames::Group(gid_t gid) {
+    auto [known, is_new] = groups_.try_emplace(gid);
+    if (!is_new) return known->second;
+    std::vector<char> buffer(kNameBufferBytes);
+    group entry;
+    group* found = nullptr;
+    if (getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+        known->second = found->gr_name;
+    return known->second;
+}
+
+repo::format::FileEntry MakeFileEntry(const WalkedFile& file, OwnerNames& owners) {
+    repo::format::FileEntry entry;
+    entry.set_root(file.root->root.id());
+    entry.set_path(file.path);
+    entry.set_type(file.type);
+    entry.set_owner(owners.User(file.info.st_uid));
+    entry.set_group(owners.Group(file.info.st_gid));
+    SetFileFacts(file.info, entry);
+    if (file.type != repo::format::REGULAR) entry.set_size(0);
+    entry.set_link_target(file.link_target);
+    return entry;
+}
+
+void SetFileFacts(const struct stat& info, repo::format::FileEntry& entry) {
+    entry.set_mode(info.st_mode & 07777);
+    entry.set_uid(info.st_uid);
+    entry.set_gid(info.st_gid);
+    entry.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+    entry.set_size(static_cast<uint64_t>(info.st_size));
+}
+
+void ReadFileAttributes(int fd, repo::format::FileEntry& entry) {
+    ReadAttributes(
+        [fd](char* out, size_t size) { return flistxattr(fd, out, size); },
+        [fd](const char* name, char* out, size_t size) { return fgetxattr(fd, name, out, size); },
+        entry);
+}
+
+void ReadPathAttributes(const std::string& path, repo::format::FileEntry& entry) {
+    ReadAttributes([&path](char* out, size_t size) { return llistxattr(path.c_str(), out, size); },
+                   [&path](const char* name, char* out, size_t size) {
+                       return lgetxattr(path.c_str(), name, out, size);
+                   },
+                   entry);
+}
+
+}  // namespace agri::engine

@@ -1,0 +1,124 @@
+// The report as JSON. Its field names are the columns of the SQL views: a name, once released,
+// keeps its meaning.
+#include "engine/report.hpp"
+
+#include <signal.h>
+
+#include <cerrno>
+
+#include "engine/report_wal.hpp"
+#include "engine/target.hpp"
+#include "repo/machine.hpp"
+
+namespace agri::engine {
+
+using base::Lsn;
+using base::Result;
+using nlohmann::json;
+
+namespace {
+
+constexpr int kReportFormat = 1;
+
+json TextOrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+json LsnOrNull(uint64_t lsn) { return lsn == 0 ? json(nullptr) : json(Lsn{lsn}.ToString()); }
+
+json KindName(repo::format::ManifestHeader::Kind kind) {
+    switch (kind) {
+        case repo::format::ManifestHeader::FULL:
+            return "full";
+        case repo::format::ManifestHeader::INCREMENTAL:
+            return "incremental";
+        case repo::format::ManifestHeader::SNAPSHOT:
+            return "snapshot";
+        default:
+            return nullptr;
+    }
+}
+
+// An unreadable manifest leaves everything but identifier and problem unknown.
+json DescribeUnreadable(const repo::CatalogEntry& entry) {
+    json row = {{"backup_id", entry.header.backup_id()}, {"problem", entry.problem}};
+    for (const char* unknown : {"kind", "label", "timeline", "start_lsn", "stop_lsn", "start_time",
+                                "stop_time", "duration_ms", "files", "bytes", "stored_bytes",
+                                "from_standby", "page_failures", "server_version", "requested_by"})
+        row[unknown] = nullptr;
+    return row;
+}
+
+json DescribeBackup(const repo::CatalogEntry& entry) {
+    if (!entry.problem.empty()) return DescribeUnreadable(entry);
+    const auto& header = entry.header;
+    const auto& statistics = header.statistics();
+    return {{"backup_id", header.backup_id()},
+            {"kind", KindName(header.kind())},
+            {"label", TextOrNull(header.label())},
+            {"timeline", header.timeline()},
+            {"start_lsn", LsnOrNull(header.start_lsn())},
+            {"stop_lsn", LsnOrNull(header.stop_lsn())},
+            {"start_time", TimeOrNull(header.start_us())},
+            {"stop_time", TimeOrNull(header.stop_us())},
+            {"duration_ms", statistics.duration_ms()},
+            {"files", statistics.files()},
+            {"bytes", statistics.bytes()},
+            {"stored_bytes", statistics.new_bytes()},
+            {"from_standby", header.from_standby()},
+            {"page_failures", statistics.page_failures()},
+            {"server_version", TextOrNull(header.server_version())},
+            {"requested_by", TextOrNull(header.requested_by())},
+            {"problem", nullptr}};
+}
+
+json DescribeWindow(const RecoveryWindow& window) {
+    return {{"timeline", window.timeline.value},
+            {"first_backup", TextOrNull(window.first_backup)},
+            {"from_lsn", LsnOrNull(window.from_lsn.value)},
+            {"to_lsn", LsnOrNull(window.to_lsn.value)},
+            {"from_time", TimeOrNull(window.from_us)},
+            {"to_time", TimeOrNull(window.to_us)}};
+}
+
+// An intent outlives a backup process that crashed here; elsewhere nobody can tell.
+bool IsCertainlyDead(const repo::format::BackupIntent& intent) {
+    return intent.host() == repo::HostName() && intent.pid() > 0 &&
+           kill(static_cast<pid_t>(intent.pid()), 0) != 0 && errno == ESRCH;
+}
+
+Result<json> DescribeRunning(const repo::Incarnation& incarnation) {
+    AGRI_ASSIGN(const std::vector<repo::format::BackupIntent> intents,
+                repo::ListIntents(incarnation));
+    json rows = json::array();
+    for (const auto& intent : intents)
+        if (!IsCertainlyDead(intent))
+            rows.push_back({{"backup_id", intent.backup_id()},
+                            {"host", TextOrNull(intent.host())},
+                            {"pid", intent.pid()},
+                            {"since", TimeOrNull(intent.since_us())}});
+    return rows;
+}
+
+}  // namespace
+
+Result<json> DescribeRepository(const repo::Incarnation& incarnation,
+                                const RepositorySettings& repository, const Context& context) {
+    json document = {{"format", kReportFormat},
+                     {"as_of", base::FormatTime(context.clock.Now())},
+                     {"repository", repository.name},
+                     {"uri", repository.uri},
+                     {"cluster", incarnation.cluster()}};
+    AGRI_ASSIGN(const std::vector<repo::CatalogEntry> backups, repo::ListBackups(incarnation));
+    document["backups"] = json::array();
+    for (const repo::CatalogEntry& entry : backups)
+        document["backups"].push_back(DescribeBackup(entry));
+    AGRI_ASSIGN(document["wal_archive"], DescribeWal(incarnation, backups));
+    AGRI_ASSIGN(const std::vector<RecoveryWindow> windows,
+                ListRecoveryWindows(incarnation, context));
+    document["recovery_window"] = json::array();
+    for (const RecoveryWindow& window : windows)
+        document["recovery_window"].push_back(DescribeWindow(window));
+    AGRI_ASSIGN(document["running"], DescribeRunning(incarnation));
+    return document;
+}
+
+}  // namespace agri::engine

@@ -1,0 +1,63 @@
+#include "engine/restore_marker.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/restore_layout.hpp"
+
+namespace agri::engine {
+
+using base::Fd;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr uint64_t kMaxMarkerBytes = 64 << 10;
+
+}  // namespace
+
+std::optional<RestoreMarker> ReadMarker(const std::string& data_directory) {
+    const std::string path = fmt::format("{}/{}", data_directory, kRestoreMarker);
+    struct stat info {};
+    if (lstat(path.c_str(), &info) != 0) return std::nullopt;
+    auto content = base::ReadWholeFile(path, kMaxMarkerBytes);
+    if (!content) return RestoreMarker{};
+    const auto json = nlohmann::json::parse(base::AsText(*content), nullptr, false);
+    if (!json.is_object()) return RestoreMarker{};
+    const auto text = [&](const char* key) {
+        auto found = json.find(key);
+        return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                         : std::string();
+    };
+    return RestoreMarker{text("backup_id"), text("started")};
+}
+
+Result<Fd> PlaceMarker(const TargetFolder& folder, const std::string& backup_id,
+                       const base::Clock& clock) {
+    const std::string full = folder.Full(kRestoreMarker);
+    AGRI_ASSIGN(Fd fd, base::OpenFileAt(folder.fd(), std::string(kRestoreMarker),
+                                        O_RDWR | O_CREAT | O_NOFOLLOW, 0600, full));
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+        return base::MakeError(base::ErrorCode::kBusy, "another restore into \"{}\" is running",
+                               folder.path());
+    const nlohmann::json json = {
+        {"backup_id", backup_id}, {"started", base::FormatTime(clock.Now())}, {"pid", getpid()}};
+    const std::string text = json.dump() + "\n";
+    if (ftruncate(fd.get(), 0) != 0)
+        return base::ErrnoError(errno, fmt::format("could not truncate \"{}\"", full));
+    AGRI_TRY(base::WriteAllAt(fd.get(), 0, base::AsBytes(text), full));
+    AGRI_TRY(base::SyncFile(fd.get(), full));
+    AGRI_TRY(base::SyncFile(folder.fd(), folder.path()));
+    return fd;
+}
+
+Status RemoveMarker(const TargetFolder& folder) {
+    AGRI_TRY(folder.RemoveFile(kRestoreMarker));
+    return base::SyncFile(folder.fd(), folder.path());
+}
+
+}  // namespace agri::engine

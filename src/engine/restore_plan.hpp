@@ -1,0 +1,50 @@
+// Turns a target on one timeline into a plan: the position of the target, the latest backup from
+// which gapless WAL leads there, and the words that explain the choice.
+#pragma once
+
+#include "engine/archive_map.hpp"
+#include "engine/segment_source.hpp"
+#include "engine/target.hpp"
+#include "engine/target_search.hpp"
+
+namespace agri::engine {
+
+struct PlanRequest {
+    RecoveryTarget target;
+    const repo::format::ManifestHeader* backup = nullptr;  // null: to be chosen
+    uint32_t threads = 1;
+};
+
+// Map and source must outlive it. Thread-safe.
+class PlanBuilder {
+   public:
+    PlanBuilder(const ArchiveMap& map, const SegmentSource& source, PlanRequest request)
+        : map_(map), source_(source), request_(std::move(request)) {}
+
+    // kUnreachableTarget says why this timeline does not lead to the target, and what is nearest.
+    base::Result<RestorePlan> Build(base::TimelineId timeline) const;
+    const ArchiveMap& map() const { return map_; }
+
+   private:
+    using Backup = repo::format::ManifestHeader;
+
+    base::Result<RestorePlan> TryBuild(const TimelinePath& path) const;
+    base::Result<TargetPosition> Locate(const TimelinePath& path,
+                                        const std::vector<const Backup*>& backups) const;
+    // Backups that end before the target, latest first; the one that was asked for alone.
+    base::Result<std::vector<const Backup*>> Candidates(const TimelinePath& path,
+                                                        const TargetPosition& position) const;
+    base::Result<RestorePlan> PlanToPosition(const TimelinePath& path, const Backup& backup,
+                                             TargetPosition position) const;
+    base::Result<RestorePlan> PlanToEnd(const TimelinePath& path, const Backup& backup) const;
+    base::Error HoleBefore(const TimelinePath& path, const Backup& backup) const;
+    RestorePlan StartPlan(const TimelinePath& path, const Backup& backup) const;
+    void FinishPlan(const TimelinePath& path, uint64_t end_number, RestorePlan& plan) const;
+    bool EndsBefore(const Backup& backup, const TargetPosition& position) const;
+
+    const ArchiveMap& map_;
+    const SegmentSource& source_;
+    const PlanRequest request_;
+};
+
+}  // namespace agri::engine

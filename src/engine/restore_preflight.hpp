@@ -1,0 +1,39 @@
+// What must hold before a restore writes its first byte: nobody uses the target, nothing in it
+// would be lost unasked, it lies apart from the repository and the key, and there is room.
+#pragma once
+
+#include "engine/restore_survey.hpp"
+
+namespace agri::engine {
+
+enum class TargetState {
+    kFresh,     // missing or empty
+    kResume,    // an unfinished restore of `interrupted_backup`
+    kExisting,  // a data directory to be rewritten where it differs (--delta)
+};
+
+struct TargetCheck {
+    TargetState state = TargetState::kFresh;
+    std::string interrupted_backup;
+};
+
+// Looks at the target directory alone; needs no repository. kAlreadyExists when it is not empty and
+// --delta was not asked for, kClusterState when a server runs in it.
+base::Result<TargetCheck> CheckTargetDirectory(const RestoreRequest& request);
+
+// That an unfinished restore there was of this backup, and that a data directory there is of this
+// cluster; --delta settles the first, nothing the second.
+base::Status CheckSameBackup(const TargetCheck& check, const RestoreRequest& request,
+                             const repo::format::ManifestHeader& backup);
+
+// Folders of tablespaces and pg_wal: empty unless --delta or resumed, and all places apart from
+// each other, from the repositories and from the keys.
+base::Status CheckPlaces(const RestoreLayout& layout, const TargetCheck& check,
+                         const RestoreRequest& request, const repo::Incarnation& incarnation,
+                         const repo::format::ManifestHeader& backup, const Context& context);
+
+// kNoSpace names the file system and the missing bytes. What existing files will free or keep
+// counts.
+base::Status CheckSpace(const RestoreLayout& layout, const RestoreSurvey& survey);
+
+}  // namespace agri::engine

@@ -1,0 +1,85 @@
+#include "engine/segment_source.hpp"
+
+namespace agri::engine {
+
+using base::Result;
+using base::Status;
+
+namespace {
+
+// How far back a search for a commit goes: an idle server archives few segments without one.
+constexpr uint64_t kCommitlessSegments = 4096;
+
+base::WalFileName NameOf(base::SegmentId segment, uint64_t segment_size) {
+    const std::string name = segment.FileName(segment_size);
+    return {base::WalFileKind::kSegment, name, segment.timeline, name};
+}
+
+}  // namespace
+
+Result<repo::format::WalIndex> SegmentSource::Index(base::SegmentId segment) const {
+    AGRI_TRY(context_.cancel.Check());
+    return archive_.ReadIndex(NameOf(segment, segment_size_));
+}
+
+Result<base::Bytes> SegmentSource::Content(base::SegmentId segment) const {
+    AGRI_TRY(context_.cancel.Check());
+    base::Bytes content;
+    content.reserve(segment_size_);
+    AGRI_TRY(archive_.Read(NameOf(segment, segment_size_), [&](base::ByteView part) -> Status {
+        content.insert(content.end(), part.begin(), part.end());
+        return {};
+    }));
+    return content;
+}
+
+Status RecordWalk::Visit(base::SegmentId segment) {
+    if (last_number_ && *last_number_ + 1 != segment.number) carry_ = {};
+    last_number_ = segment.number;
+    AGRI_ASSIGN(base::Bytes content, source_.Content(segment));
+    wal::ScanOptions options;
+    options.identity = wal::SegmentIdentity{0, segment, source_.segment_size()};
+    AGRI_ASSIGN(scan_, wal::ScanSegment(content, options));
+    // The record that ends in the head comes first, so the records of the segment are visited only
+    // once it was put together.
+    wal::Stitch(carry_, scan_, &visitor_);
+    options.visitor = &visitor_;
+    AGRI_TRY(wal::ScanSegment(content, options));
+    return {};
+}
+
+Result<uint64_t> FirstAtOrBeyond(
+    const SegmentSource& source, const SegmentPath& path,
+    const std::function<IndexVerdict(const repo::format::WalIndex&)>& judge) {
+    uint64_t low = 0, high = path.size(), found = path.size();
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        uint64_t probe = middle;
+        IndexVerdict verdict = IndexVerdict::kSilent;
+        for (; probe < high; ++probe) {
+            AGRI_ASSIGN(repo::format::WalIndex index, source.Index(path.At(probe)));
+            verdict = judge(index);
+            if (verdict != IndexVerdict::kSilent) break;
+        }
+        if (verdict == IndexVerdict::kBefore) {
+            low = probe + 1;
+        } else {
+            if (verdict == IndexVerdict::kAtOrBeyond) found = probe;
+            high = middle;
+        }
+    }
+    return found;
+}
+
+Result<std::optional<CommitMoment>> LastCommitAtOrBefore(const SegmentSource& source,
+                                                         const SegmentPath& path, uint64_t index) {
+    for (uint64_t tried = 0; tried < kCommitlessSegments && index < path.size(); ++tried) {
+        const base::SegmentId segment = path.At(index);
+        AGRI_ASSIGN(repo::format::WalIndex wal, source.Index(segment));
+        if (wal.commits() > 0) return std::optional(CommitMoment{segment, wal.last_commit_us()});
+        if (index-- == 0) break;
+    }
+    return std::optional<CommitMoment>();
+}
+
+}  // namespace agri::engine

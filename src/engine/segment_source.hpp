@@ -1,0 +1,68 @@
+// Reads archived segments of a path for the target searches: their indexes, and, where only the
+// records themselves can tell, their content.
+#pragma once
+
+#include "engine/context.hpp"
+#include "engine/segment_path.hpp"
+#include "wal/segment_scanner.hpp"
+
+namespace agri::engine {
+
+// Thread-safe; the incarnation and the context must outlive it.
+class SegmentSource {
+   public:
+    SegmentSource(const repo::Incarnation& incarnation, const Context& context)
+        : archive_(incarnation),
+          segment_size_(incarnation.info().wal_segment_size()),
+          context_(context) {}
+
+    base::Result<repo::format::WalIndex> Index(base::SegmentId segment) const;
+    base::Result<base::Bytes> Content(base::SegmentId segment) const;
+    uint64_t segment_size() const { return segment_size_; }
+    const repo::WalArchive& archive() const { return archive_; }
+
+   private:
+    repo::WalArchive archive_;
+    uint64_t segment_size_;
+    const Context& context_;
+};
+
+// Feeds the records of consecutive segments to a visitor in WAL order, those that cross from one
+// segment into the next included. The record that ends in the very first segment's head is unknown.
+class RecordWalk {
+   public:
+    RecordWalk(const SegmentSource& source, wal::RecordVisitor& visitor)
+        : source_(source), visitor_(visitor) {}
+    // The next segment; a number that does not follow the last one begins anew.
+    base::Status Visit(base::SegmentId segment);
+    // Facts of the segment visited last.
+    const wal::SegmentScan& last_scan() const { return scan_; }
+
+   private:
+    const SegmentSource& source_;
+    wal::RecordVisitor& visitor_;
+    wal::SegmentCarry carry_;
+    wal::SegmentScan scan_;
+    std::optional<uint64_t> last_number_;
+};
+
+// What an index says for a bisection over segments; kSilent: nothing, ask its neighbour.
+enum class IndexVerdict { kSilent, kBefore, kAtOrBeyond };
+
+// Index of the first segment whose verdict is kAtOrBeyond, when verdicts ascend along the path;
+// size() when none is.
+base::Result<uint64_t> FirstAtOrBeyond(
+    const SegmentSource& source, const SegmentPath& path,
+    const std::function<IndexVerdict(const repo::format::WalIndex&)>& judge);
+
+// The last commit that the indexes at or before `index` of the path tell of; nullopt when none of
+// them has one.
+struct CommitMoment {
+    base::SegmentId segment;
+    int64_t time_us = 0;
+};
+base::Result<std::optional<CommitMoment>> LastCommitAtOrBefore(const SegmentSource& source,
+                                                               const SegmentPath& path,
+                                                               uint64_t index);
+
+}  // namespace agri::engine

@@ -1,0 +1,16 @@
+// Is a PostgreSQL server at work in a data directory? Asked before anything in it is touched, and
+// answered from several sides, because a lock file alone proves little: it may be left over, or
+// removed under a running server.
+#pragma once
+
+#include <string>
+
+#include "base/error.hpp"
+
+namespace agri::engine {
+
+// kClusterState, naming the process or the socket, when a server (or what a dead one left behind
+// and still writes) uses the directory; OK when it is certainly or most likely free.
+base::Status CheckNoServer(const std::string& data_directory);
+
+}  // namespace agri::engine

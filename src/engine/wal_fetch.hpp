@@ -1,0 +1,25 @@
+// Serving restore_command: one WAL file out of the archive, the next ones prefetched in parallel.
+#pragma once
+
+#include <string>
+
+#include "engine/context.hpp"
+#include "repo/wal_archive.hpp"
+
+namespace agri::engine {
+
+struct WalFetchRequest {
+    std::string name;          // %f
+    std::string destination;   // %p
+    std::string spool_folder;  // for prefetched files; empty: no prefetch
+    uint32_t prefetch = 8;     // segments
+};
+
+enum class WalFetchOutcome { kFetched, kAbsent };
+
+// kAbsent only when the archive certainly has no such file. The destination appears whole
+// (temporary name, rename) and has its full segment size.
+base::Result<WalFetchOutcome> FetchWal(const repo::Incarnation& incarnation,
+                                       const WalFetchRequest& request, const Context& context);
+
+}  // namespace agri::engine

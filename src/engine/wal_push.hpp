@@ -1,0 +1,60 @@
+// Archiving WAL files into one or more repositories: check the header against the cluster, read the
+// records once, seal, put, and only then say it is durable.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/context.hpp"
+#include "repo/wal_archive.hpp"
+#include "wal/segment_scanner.hpp"
+
+namespace agri::engine {
+
+struct WalPushResult {
+    storage::PutOutcome outcome = storage::PutOutcome::kCreated;
+    uint64_t stored_bytes = 0;
+    repo::format::WalIndex index;
+};
+
+// Archives the WAL files of one incarnation, which must outlive it. Thread-safe: several files at
+// once; a segment's scan waits for its predecessor's when that one is in flight here, and else
+// takes the predecessor's tail from the same folder or from the archive. Each segment is held in
+// memory whole; calls wait while all of them together would exceed settings.memory_limit_bytes.
+class WalPusher {
+   public:
+    WalPusher(const repo::Incarnation& incarnation, uint64_t writer_epoch);
+    ~WalPusher();
+    // `path`: the file to read; its last component is its WAL name. kConflict: other content stands
+    // there, or it belongs to another cluster; kInvalidArgument: not a WAL file; kNotFound: no such
+    // file. Damage behind a segment's first page does not stop archiving: it is in
+    // index.scan_problem and in the log.
+    base::Result<WalPushResult> Push(const std::string& path, const Context& context);
+    // Archives the segment that a dead server left unfinished, as NAME.partial.
+    base::Result<WalPushResult> PushUnfinished(const std::string& path, const Context& context);
+
+    const repo::Incarnation& incarnation() const;
+
+   private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+// `wal-push FOLDER`: archives what a dead server left in pg_wal, in order; complete segments plain,
+// stops before the unfinished one (reported in `left`). Files already there are compared. Recycled
+// segments, whose content is older than their name, are none of the server's WAL and are passed
+// over.
+struct FolderPush {
+    uint64_t archived = 0;
+    uint64_t already_there = 0;
+    std::string left;  // the unfinished segment, empty if none
+    // The name under which the unfinished segment was archived all the same (NAME.partial, to be
+    // renamed by hand), because the server is not running; empty while it is: it goes on with it.
+    std::string left_archived_as;
+};
+// Files that cannot be archived don't stop the others; the first one's error is returned then, with
+// the number of all in its detail.
+base::Result<FolderPush> PushWalFolder(WalPusher& pusher, const std::string& folder,
+                                       const Context& context);
+
+}  // namespace agri::engine

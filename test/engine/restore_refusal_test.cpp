@@ -1,0 +1,139 @@
+// What a restore refuses, and that it leaves everything as it was then.
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "engine/restore_fixture.hpp"
+#include "engine/server_check.hpp"
+
+namespace agri::engine {
+namespace {
+
+using base::ErrorCode;
+using test::FileText;
+using test::Must;
+
+using RestoreRefusalTest = test::RestoreFixture;
+
+// A process that looks like a postmaster: its name, and a data directory as working directory.
+class FakePostmaster {
+   public:
+    FakePostmaster(const std::string& folder, const char* name) {
+        int ready[2];
+        EXPECT_EQ(pipe(ready), 0);
+        EXPECT_EQ(pipe(stop_), 0);
+        pid_ = fork();
+        if (pid_ == 0) {
+            close(stop_[1]);
+            prctl(PR_SET_NAME, name);
+            char byte = chdir(folder.c_str()) == 0 ? 'y' : 'n';
+            (void)!write(ready[1], &byte, 1);
+            (void)!read(stop_[0], &byte, 1);
+            _exit(0);
+        }
+        char byte = 0;
+        EXPECT_EQ(read(ready[0], &byte, 1), 1);
+        EXPECT_EQ(byte, 'y');
+        close(ready[0]);
+        close(ready[1]);
+    }
+    ~FakePostmaster() {
+        close(stop_[0]);
+        close(stop_[1]);
+        waitpid(pid_, nullptr, 0);
+    }
+    pid_t pid() const { return pid_; }
+
+   private:
+    int stop_[2];
+    pid_t pid_ = -1;
+};
+
+TEST_F(RestoreRefusalTest, RunRestore_RelativeTarget_IsRefused) {
+    Backup();
+    request.target_directory = "relative/folder";
+    ExpectRefused(ErrorCode::kInvalidArgument, "is not an absolute path");
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_FolderNotEmpty_IsRefused) {
+    Backup();
+    WriteToTarget("precious", "mine");
+    ExpectRefused(ErrorCode::kAlreadyExists, "is not empty");
+    EXPECT_EQ(FileText(Restored("precious")), "mine");
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_DeltaOverAnythingElse_IsRefused) {
+    Backup();
+    WriteToTarget("precious", "mine");
+    request.existing = ExistingFiles::kDelta;
+    ExpectRefused(ErrorCode::kConflict, "neither empty nor a PostgreSQL data directory");
+    EXPECT_EQ(FileText(Restored("precious")), "mine");
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_DeltaOverAnotherCluster_IsRefused) {
+    Backup();
+    WriteToTarget("PG_VERSION", "15\n");
+    test::ControlFields fields;
+    fields.system_identifier = 4711;
+    WriteToTarget("global/pg_control", base::AsText(test::MakeControlFile(fields)));
+    request.existing = ExistingFiles::kDelta;
+    ExpectRefused(ErrorCode::kConflict, "another cluster (system 4711");
+    EXPECT_TRUE(Exists(Restored("global/pg_control")));
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_ServerNamedByItsLockFile_IsRefusedEvenWithDelta) {
+    Backup();
+    WriteToTarget("PG_VERSION", "15\n");
+    WriteToTarget("global/pg_control", base::AsText(test::MakeControlFile()));
+    FakePostmaster server(request.target_directory, "anything");
+    WriteToTarget("postmaster.pid",
+                  fmt::format("{}\n{}\n", server.pid(), request.target_directory));
+    request.existing = ExistingFiles::kDelta;
+    ExpectRefused(ErrorCode::kClusterState, fmt::format("process {}", server.pid()));
+    EXPECT_TRUE(Exists(Restored("global/pg_control")));
+}
+
+TEST_F(RestoreRefusalTest, CheckNoServer_LockFileRemovedUnderAServer_IsSeenStill) {
+    WriteToTarget("PG_VERSION", "15\n");
+    FakePostmaster server(request.target_directory, "postgres");
+    EXPECT_EQ(CheckNoServer(request.target_directory).error().code, ErrorCode::kClusterState);
+}
+
+TEST_F(RestoreRefusalTest, CheckNoServer_LockFileOfAReusedPid_IsNoServer) {
+    WriteToTarget("PG_VERSION", "15\n");
+    FakePostmaster other(place.path(), "anything");
+    WriteToTarget("postmaster.pid", fmt::format("{}\n{}\n", other.pid(), request.target_directory));
+    EXPECT_TRUE(CheckNoServer(request.target_directory));
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_TargetInsideTheRepository_IsRefused) {
+    Backup();
+    RepositorySettings settings;
+    settings.uri = "file://" + place.path();
+    context.settings.repositories = {settings};
+    ExpectRefused(ErrorCode::kInvalidArgument, "the repository");
+    settings.uri = "file://" + Restored("repository");
+    context.settings.repositories = {settings};
+    ExpectRefused(ErrorCode::kInvalidArgument, "the repository");
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_KeyInsideTheTarget_IsRefused) {
+    Backup();
+    RepositorySettings settings;
+    settings.key_uri = "file://" + Restored("main.key");
+    context.settings.repositories = {settings};
+    ExpectRefused(ErrorCode::kInvalidArgument, "the repository's key");
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_AnotherRestoreAtWork_IsRefused) {
+    Backup();
+    std::filesystem::create_directories(request.target_directory);
+    base::Fd marker = Must(base::OpenFile(Restored("agri_backup.restore"), O_RDWR | O_CREAT));
+    ASSERT_EQ(flock(marker.get(), LOCK_EX | LOCK_NB), 0);
+    request.existing = ExistingFiles::kDelta;
+    ExpectRefused(ErrorCode::kBusy, "another restore");
+}
+
+}  // namespace
+}  // namespace agri::engine

@@ -1,0 +1,53 @@
+// Asking for targets on the two timelines of TwoTimelines.
+#pragma once
+
+#include "engine/target.hpp"
+#include "engine/test_archive.hpp"
+
+namespace agri::test {
+
+class TargetFixture : public testing::Test {
+   protected:
+    base::Result<engine::RestorePlan> Resolve(const std::string& backup_id = "") {
+        return engine::ResolveTarget(repository.incarnation(), target, backup_id, context.get());
+    }
+    base::Result<engine::RestorePlan> ResolveTime(int64_t second) {
+        target.kind = engine::TargetKind::kTime;
+        target.time = TimeAt(second);
+        return Resolve();
+    }
+    base::Result<engine::RestorePlan> ResolveLsn(base::Lsn lsn) {
+        target.kind = engine::TargetKind::kLsn;
+        target.lsn = lsn;
+        return Resolve();
+    }
+    base::Result<engine::RestorePlan> ResolveXid(uint32_t xid) {
+        target.kind = engine::TargetKind::kXid;
+        target.xid = xid;
+        return Resolve();
+    }
+    base::Result<engine::RestorePlan> ResolveName(const std::string& name) {
+        target.kind = engine::TargetKind::kName;
+        target.name = name;
+        return Resolve();
+    }
+    void Remove(uint32_t timeline, uint64_t number) {
+        Must(repository.repository().storage().Remove(
+            SegmentKey(repository.incarnation(), timeline, number)));
+    }
+    static void ExpectUnreachable(const base::Result<engine::RestorePlan>& plan,
+                                  std::string_view message) {
+        ASSERT_FALSE(plan);
+        EXPECT_EQ(plan.error().code, base::ErrorCode::kUnreachableTarget)
+            << plan.error().ToString();
+        EXPECT_NE(plan.error().ToString().find(message), std::string::npos)
+            << plan.error().ToString();
+    }
+
+    TestRepository repository;
+    TwoTimelines story{repository};
+    TestContext context;
+    engine::RecoveryTarget target;
+};
+
+}  // namespace agri::test

@@ -1,0 +1,99 @@
+// Recovery targets when something is missing, damaged or there twice; and recovery windows.
+#include "engine/target_fixture.hpp"
+
+namespace agri::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Lsn;
+using test::At;
+using test::Must;
+using test::TimeAt;
+using TargetHoleTest = test::TargetFixture;
+
+TEST_F(TargetHoleTest, Resolve_HoleBeforeTheTarget_IsNamed) {
+    Remove(1, 0x23);
+    const auto plan = ResolveTime(62);
+    ExpectUnreachable(plan, "segment 000000010000000000000023 is missing from the archive");
+}
+
+TEST_F(TargetHoleTest, Resolve_DeclaredGap_IsNamedWithItsReason) {
+    Remove(1, 0x23);
+    repo::format::DeclaredGap gap;
+    gap.set_timeline(1);
+    gap.set_from_lsn(0x2300000);
+    gap.set_to_lsn(0x2400000);
+    gap.set_declared_by("ann");
+    gap.set_reason("disk died");
+    Must(repo::WalArchive(repository.incarnation()).DeclareGap(gap));
+    ExpectUnreachable(ResolveTime(62), "declared lost by ann: disk died");
+}
+
+TEST_F(TargetHoleTest, Resolve_HoleNearTheEnd_EndsBeforeItAndSaysSo) {
+    Remove(2, 0x25);
+    const RestorePlan plan = Must(Resolve());
+    EXPECT_EQ(plan.end_commit_us, At(61));
+    ASSERT_EQ(plan.warnings.size(), 1u);
+    EXPECT_NE(plan.warnings[0].find("000000020000000000000025"), std::string::npos);
+}
+
+TEST_F(TargetHoleTest, Resolve_BackupWithoutItsOwnWal_IsPassedOver) {
+    Remove(1, 0x22);
+    target.kind = TargetKind::kImmediate;
+    EXPECT_EQ(Must(Resolve()).backup.backup_id(), story.a.id);
+}
+
+TEST_F(TargetHoleTest, Resolve_DamagedHistoryFile_IsNotTakenForAMissingTimeline) {
+    const std::string key =
+        repository.incarnation().keys().Wal(*base::WalFileName::Parse("00000002.history"));
+    base::Bytes content = repository.Content(key);
+    content[content.size() / 2] ^= std::byte{1};
+    repository.disk->Overwrite(key, content);
+    const auto plan = Resolve();
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(plan.error().message.find("00000002.history"), std::string::npos);
+    target.timeline = "1";
+    EXPECT_TRUE(Resolve());
+}
+
+TEST_F(TargetHoleTest, Resolve_RepeatedRestorePoint_TakesTheLatestByLsn) {
+    test::TestRepository other;
+    test::Story wal;
+    const Lsn start{test::kFirstSegment * test::kTestSegmentBytes + 40};
+    wal.Commit(100, 10);
+    const Lsn stop = wal.position();
+    wal.RestorePoint("twice", 11);
+    wal.EndSegment();
+    const Lsn second = wal.RestorePoint("twice", 21);
+    wal.EndSegment();
+    test::ArchiveSegments(other.incarnation(), wal, 0x20, 0x22);
+    test::CommitBackup(other, {std::string(test::kTestBackup), start, stop, 5, 9});
+    target.kind = TargetKind::kName;
+    target.name = "twice";
+    const RestorePlan plan = Must(ResolveTarget(other.incarnation(), target, "", context.get()));
+    EXPECT_EQ(plan.effective_target.kind, TargetKind::kLsn);
+    EXPECT_EQ(plan.effective_target.lsn, second);
+    EXPECT_TRUE(plan.effective_target.exclusive);
+    EXPECT_EQ(plan.warnings.size(), 1u);
+}
+
+TEST_F(TargetHoleTest, Resolve_NoBackup_SaysSo) {
+    test::TestRepository empty;
+    const auto plan = ResolveTarget(empty.incarnation(), target, "", context.get());
+    ExpectUnreachable(plan, "has no backup to restore");
+}
+
+TEST_F(TargetHoleTest, ListRecoveryWindows_TwoTimelines_BothEnds) {
+    const auto windows = Must(ListRecoveryWindows(repository.incarnation(), context.get()));
+    ASSERT_EQ(windows.size(), 2u);
+    EXPECT_EQ(windows[0].timeline.value, 1u);
+    EXPECT_EQ(windows[0].to_us, At(65));
+    EXPECT_EQ(windows[1].timeline.value, 2u);
+    EXPECT_EQ(windows[1].first_backup, story.a.id);
+    EXPECT_EQ(windows[1].from_lsn, story.a.stop);
+    EXPECT_EQ(windows[1].to_us, At(80));
+}
+
+}  // namespace
+}  // namespace agri::engine
