@@ -1,0 +1,140 @@
+// Opening, claiming and pushing. What is wrong with one file (other content there, not a WAL file,
+// a damaged object) is told apart from what would be wrong with the next file too.
+#include "worker/archive_target.hpp"
+
+#include "engine/report.hpp"
+#include "repo/claim.hpp"
+
+namespace agri::worker {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+// How long a claim is believed to be in force: an operator may have let another server write.
+constexpr std::chrono::seconds kClaimTrusted(60);
+constexpr const char* kInitHint =
+    "If this is the right repository, run SELECT agri_init() once; if it was in use before, check "
+    "that its storage is mounted.";
+
+FailureScope ScopeOf(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::kConflict:
+        case ErrorCode::kInvalidArgument:
+        case ErrorCode::kNotFound:
+        case ErrorCode::kCorrupt:
+        case ErrorCode::kUnsupported:
+        case ErrorCode::kInternal:
+            return FailureScope::kFile;
+        default:
+            return FailureScope::kStorage;
+    }
+}
+
+}  // namespace
+
+struct ArchiveTarget::Opened {
+    std::unique_ptr<repo::Repository> repository;
+    std::optional<repo::Incarnation> incarnation;
+    std::shared_ptr<engine::WalPusher> pusher;  // none until the claim is in force
+    uint64_t epoch = 0;
+    base::TimelineId timeline;  // for which the claim was last made sure of
+    base::MonotonicTime claimed_at;
+};
+
+ArchiveTarget::ArchiveTarget(const ServerConfig& config, const Environment& environment)
+    : environment_(environment),
+      settings_(*config.settings),
+      data_directory_(config.data_directory),
+      identity_(config.identity),
+      context_{settings_,         environment_.clock, environment_.random,
+               environment_.stop, environment_.log,   progress_} {}
+
+Result<ArchiveTarget::OpenedPtr> ArchiveTarget::OpenUnlocked() {
+    if (opened_) return opened_;
+    auto opened = std::make_shared<Opened>();
+    AGRI_ASSIGN(opened->repository,
+                engine::OpenRepository(settings_.repositories.at(0), context_, data_directory_));
+    AGRI_ASSIGN(repo::Incarnation incarnation,
+                repo::Incarnation::Open(*opened->repository, settings_.cluster, identity_));
+    opened->incarnation.emplace(std::move(incarnation));
+    key_slots_ = opened->repository->key_slot_count();
+    opened_ = opened;
+    return opened;
+}
+
+Result<ArchiveTarget::OpenedPtr> ArchiveTarget::Open() {
+    std::lock_guard lock(mutex_);
+    Result<OpenedPtr> opened = OpenUnlocked();
+    if (opened) return opened;
+    Error error = std::move(opened).error();
+    if (error.code == ErrorCode::kNotInitialized || error.code == ErrorCode::kNotFound)
+        error.hint = kInitHint;
+    return error;
+}
+
+Result<std::shared_ptr<engine::WalPusher>> ArchiveTarget::Claim(Opened& opened,
+                                                                base::TimelineId timeline) {
+    std::lock_guard lock(mutex_);
+    const auto now = environment_.clock.Monotonic();
+    if (opened.pusher && timeline <= opened.timeline && now - opened.claimed_at < kClaimTrusted)
+        return opened.pusher;
+    AGRI_ASSIGN(auto claim, repo::EnsureClaim(*opened.incarnation, data_directory_,
+                                              std::max(timeline, opened.timeline),
+                                              environment_.clock, environment_.random));
+    if (!opened.pusher || claim.epoch() != opened.epoch)
+        opened.pusher = std::make_shared<engine::WalPusher>(*opened.incarnation, claim.epoch());
+    opened.epoch = claim.epoch();
+    opened.timeline = std::max(timeline, opened.timeline);
+    opened.claimed_at = now;
+    return opened.pusher;
+}
+
+void ArchiveTarget::Drop(const OpenedPtr& opened) {
+    std::lock_guard lock(mutex_);
+    if (opened_ == opened) opened_.reset();
+}
+
+std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
+                                                  const std::string& path) {
+    uint32_t newest = newest_timeline_.load();
+    while (file.timeline.value > newest &&
+           !newest_timeline_.compare_exchange_weak(newest, file.timeline.value)) {
+    }
+    auto opened = Open();
+    if (!opened) return ArchiveFailure{std::move(opened).error(), FailureScope::kStorage};
+    auto pusher = Claim(**opened, file.timeline);
+    if (!pusher) {
+        Drop(*opened);
+        return ArchiveFailure{std::move(pusher).error(), FailureScope::kStorage};
+    }
+    auto pushed = (*pusher)->Push(path, context_);
+    if (pushed) return std::nullopt;
+    const FailureScope scope = ScopeOf(pushed.error().code);
+    if (scope == FailureScope::kStorage) Drop(*opened);
+    return ArchiveFailure{std::move(pushed).error(), scope};
+}
+
+std::optional<ArchiveFailure> ArchiveTarget::Probe() {
+    auto opened = Open();
+    if (!opened) return ArchiveFailure{std::move(opened).error(), FailureScope::kStorage};
+    const base::TimelineId timeline{newest_timeline_.load()};
+    // On a standby nothing is to be written, and the claim is the primary's.
+    if (timeline.value == 0) return std::nullopt;
+    auto pusher = Claim(**opened, timeline);
+    if (pusher) return std::nullopt;
+    Drop(*opened);
+    return ArchiveFailure{std::move(pusher).error(), FailureScope::kStorage};
+}
+
+Result<nlohmann::json> ArchiveTarget::Describe() {
+    AGRI_ASSIGN(OpenedPtr opened, Open());
+    auto document =
+        engine::DescribeRepository(*opened->incarnation, settings_.repositories.at(0), context_);
+    if (!document && ScopeOf(document.error().code) == FailureScope::kStorage) Drop(opened);
+    return document;
+}
+
+}  // namespace agri::worker

@@ -1,0 +1,61 @@
+// A JSON array, appended row by row under a temporary name.
+#include "worker/findings_file.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+namespace agri::worker {
+
+using base::Result;
+using nlohmann::json;
+
+namespace {
+
+constexpr size_t kBufferBytes = 64u << 10;
+
+json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+}  // namespace
+
+Result<FindingsFile> FindingsFile::Create(std::string path) {
+    AGRI_ASSIGN(base::Fd file, base::OpenFile(path + ".tmp", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    return FindingsFile(std::move(path), std::move(file));
+}
+
+void FindingsFile::Append(const engine::Finding& finding) {
+    const json row = {{"backup_id", OrNull(finding.backup_id)},
+                      {"object", OrNull(finding.object)},
+                      {"severity", finding.severity},
+                      {"problem", finding.problem},
+                      {"hint", OrNull(finding.hint)}};
+    if (rows_ > 0) buffer_ += ",\n";
+    buffer_ += row.dump(-1, ' ', false, json::error_handler_t::replace);
+    ++rows_;
+    if (buffer_.size() < kBufferBytes || !status_) return;
+    status_ = base::WriteAll(file_.get(), base::AsBytes(buffer_), temporary());
+    buffer_.clear();
+}
+
+void FindingsFile::Add(const engine::Finding& finding) {
+    if (rows_ >= kMostRows)
+        ++left_out_;
+    else
+        Append(finding);
+}
+
+Result<uint64_t> FindingsFile::Finish() {
+    if (left_out_ > 0)
+        Append({"", "", "error", fmt::format("{} more findings were left out", left_out_),
+                "Verify one backup at a time."});
+    buffer_ += "]\n";
+    AGRI_TRY(status_);
+    AGRI_TRY(base::WriteAll(file_.get(), base::AsBytes(buffer_), temporary()));
+    if (rename(temporary().c_str(), path_.c_str()) != 0)
+        return base::ErrnoError(errno, fmt::format("could not rename \"{}\"", temporary()));
+    return rows_;
+}
+
+}  // namespace agri::worker

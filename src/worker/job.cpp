@@ -1,0 +1,218 @@
+// The kinds of jobs. Each opens the repository for itself and leaves the cached state fresh.
+#include "worker/job.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/backup.hpp"
+#include "engine/init.hpp"
+#include "engine/report.hpp"
+#include "engine/verify.hpp"
+#include "repo/claim.hpp"
+#include "worker/findings_file.hpp"
+#include "worker/report_keeper.hpp"
+#include "worker/runtime_folder.hpp"
+
+namespace agri::worker {
+
+using base::Error;
+using base::ErrorCode;
+using base::MakeError;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr size_t kLongestJobName = 64;
+
+bool IsValidJobName(std::string_view name) {
+    auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
+    return !name.empty() && name.size() <= kLongestJobName &&
+           std::all_of(name.begin(), name.end(), allowed);
+}
+
+// What every kind works with.
+class Job {
+   public:
+    Job(const JobInputs& inputs, const engine::Settings& settings)
+        : inputs_(inputs),
+          settings_(settings),
+          repository_settings_(settings.repositories.at(0)),
+          context_{settings,
+                   inputs.environment.clock,
+                   inputs.environment.random,
+                   inputs.environment.stop,
+                   inputs.environment.log,
+                   progress_},
+          file_({std::string(inputs.request.Get("job")), std::string(inputs.request.Get("kind"))},
+                progress_, inputs.environment.clock) {}
+
+    Result<Message> Backup();
+    Result<Message> Verify();
+    Result<Message> Init();
+    Result<Message> Refresh();
+
+   private:
+    Status Open();
+    Status CheckClaim();
+    Status WriteState();
+    Result<engine::BackupRequest> ReadBackupRequest();
+    std::string_view Field(std::string_view name) const { return inputs_.request.Get(name); }
+
+    const JobInputs& inputs_;
+    const engine::Settings& settings_;
+    const engine::RepositorySettings& repository_settings_;
+    engine::Progress progress_;
+    const engine::Context context_;
+    std::unique_ptr<repo::Repository> repository_;
+    std::optional<repo::Incarnation> incarnation_;
+    JobProgress file_;
+};
+
+Status Job::Open() {
+    AGRI_ASSIGN(repository_, engine::OpenRepository(repository_settings_, context_,
+                                                    inputs_.config.data_directory));
+    AGRI_ASSIGN(repo::Incarnation incarnation,
+                repo::Incarnation::Open(*repository_, settings_.cluster, inputs_.config.identity));
+    incarnation_.emplace(std::move(incarnation));
+    return {};
+}
+
+// A server whose WAL another one's claim keeps out of the repository learns that at once, not after
+// it copied everything. Taking a claim is left to the archiving process, which does it alone.
+Status Job::CheckClaim() {
+    AGRI_ASSIGN(const engine::ClusterFacts facts, inputs_.session.Facts());
+    if (facts.in_recovery) return {};  // the primary archives, and has the claim
+    AGRI_ASSIGN(const auto current, repo::CurrentClaim(*incarnation_));
+    if (!current) return {};
+    auto claim =
+        repo::EnsureClaim(*incarnation_, inputs_.config.data_directory,
+                          base::TimelineId{current->timeline()}, context_.clock, context_.random);
+    if (!claim) return std::move(claim).error();
+    return {};
+}
+
+Status Job::WriteState() {
+    AGRI_ASSIGN(nlohmann::json document,
+                engine::DescribeRepository(*incarnation_, repository_settings_, context_));
+    return WriteRepositoryState(std::move(document), inputs_.config.identity.wal_segment_size);
+}
+
+Result<engine::BackupRequest> Job::ReadBackupRequest() {
+    engine::BackupRequest request;
+    const std::string_view kind = Field("backup_kind");
+    if (!kind.empty() && kind != "full")
+        return MakeError(ErrorCode::kUnsupported, "there is no backup kind \"{}\"", kind)
+            .WithHint("This version takes backups of kind \"full\".");
+    request.label = Field("label");
+    request.requested_by = Field("requested_by");
+    request.on_started = [this](const std::string& backup_id) {
+        file_.SetBackup(backup_id);
+        Status told = inputs_.session.Tell(Message("STARTED").Set("backup", backup_id));
+        if (!told) context_.log->warn("{}", told.error().ToString());
+    };
+    return request;
+}
+
+Result<Message> Job::Backup() {
+    if (IsClone())
+        return Error(ErrorCode::kClusterState, "this server was restored as a clone")
+            .WithDetail("A clone does not write into the repository of the server it is from.")
+            .WithHint("Run \"agri_backup adopt\" if it shall be the one that writes.");
+    AGRI_ASSIGN(engine::BackupRequest request, ReadBackupRequest());
+    AGRI_TRY(Open());
+    AGRI_TRY(CheckClaim());
+    AGRI_ASSIGN(auto header, engine::RunBackup(*incarnation_, inputs_.session, request, context_));
+    progress_.SetPhase("refreshing state");
+    if (Status written = WriteState(); !written)
+        context_.log->warn("the backup is complete, but: {}", written.error().ToString());
+    Message done("DONE");
+    done.Set("backup", header.backup_id()).Set("rows", "0");
+    const uint64_t failures = header.statistics().page_failures();
+    std::string message = fmt::format("backup {} is complete", header.backup_id());
+    if (failures > 0) message += fmt::format("; {} pages have wrong checksums", failures);
+    return done.Set("message", message);
+}
+
+Result<Message> Job::Verify() {
+    engine::VerifyRequest request;
+    request.backup_id = Field("backup");
+    const std::string_view level = Field("level");
+    if (!level.empty() && level != "objects" && level != "contents")
+        return MakeError(ErrorCode::kInvalidArgument, "there is no verify level \"{}\"", level)
+            .WithHint("Use \"objects\" or \"contents\".");
+    if (level == "objects") request.level = engine::VerifyLevel::kObjects;
+    AGRI_TRY(Open());
+    AGRI_ASSIGN(FindingsFile rows,
+                FindingsFile::Create(fmt::format("{}/{}.rows.json", kJobsFolder, Field("job"))));
+    AGRI_ASSIGN(auto summary,
+                engine::RunVerify(
+                    *incarnation_, request,
+                    [&](const engine::Finding& finding) { rows.Add(finding); }, context_));
+    AGRI_ASSIGN(uint64_t count, rows.Finish());
+    Message done("DONE");
+    done.Set("backup", request.backup_id).Set("rows", std::to_string(count));
+    return done.Set("message", fmt::format("checked {} backups, {} packs, {} WAL segments: {}",
+                                           summary.backups, summary.packs, summary.wal_segments,
+                                           summary.findings == 0
+                                               ? "all sound"
+                                               : fmt::format("{} findings", summary.findings)));
+}
+
+// The archiving process need not wait for its next try to learn that there is a repository now.
+void HurryArchiving() {
+    base::Fd connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, kSocketPath, sizeof(address.sun_path) - 1);
+    if (!connection ||
+        connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+        return;
+    const std::string refresh = base::wire::Encode(Message("REFRESH"));
+    if (send(connection.get(), refresh.data(), refresh.size(), MSG_NOSIGNAL) < 0) return;
+    pollfd polled{connection.get(), POLLIN, 0};
+    poll(&polled, 1, 5000);
+}
+
+Result<Message> Job::Init() {
+    AGRI_ASSIGN(auto outcome, engine::InitRepository(repository_settings_,
+                                                     inputs_.config.data_directory, context_));
+    AGRI_TRY(Open());
+    if (Status written = WriteState(); !written)
+        context_.log->warn("the repository is ready, but: {}", written.error().ToString());
+    HurryArchiving();
+    Message done("DONE");
+    done.Set("rows", "0");
+    return done.Set(
+        "message",
+        fmt::format("repository {} {}; cluster \"{}\" is registered", repository_settings_.uri,
+                    outcome.repository_created ? "was created" : "was already there",
+                    settings_.cluster));
+}
+
+Result<Message> Job::Refresh() {
+    AGRI_TRY(Open());
+    AGRI_TRY(WriteState());
+    return Message("DONE").Set("rows", "0");
+}
+
+}  // namespace
+
+Result<Message> RunJob(const JobInputs& inputs) {
+    if (!IsValidJobName(inputs.request.Get("job")))
+        return Error(ErrorCode::kInvalidArgument, "JOB has no valid \"job\"");
+    if (!inputs.config.settings) return inputs.config.settings.error();
+    Job job(inputs, *inputs.config.settings);
+    const std::string_view kind = inputs.request.Get("kind");
+    if (kind == "backup") return job.Backup();
+    if (kind == "verify") return job.Verify();
+    if (kind == "init") return job.Init();
+    if (kind == "refresh") return job.Refresh();
+    return MakeError(ErrorCode::kUnsupported, "there is no job of kind \"{}\"", kind);
+}
+
+}  // namespace agri::worker
