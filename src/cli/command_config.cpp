@@ -1,0 +1,55 @@
+// `config`: what is in force and from where; `key create`: a new key file.
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/table.hpp"
+#include "repo/keyring.hpp"
+
+namespace agri::cli {
+
+void AddConfig(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command =
+        app.add_subcommand("config", "print the settings in force and where each comes from");
+    command->callback([&options, &action] {
+        action = [&options]() -> int {
+            auto builder = CollectSettings(options);
+            if (!builder) return Fail(options, builder.error());
+            nlohmann::json rows = nlohmann::json::array();
+            Table table({"setting", "value", "source"});
+            for (const auto& row : builder->Rows()) {
+                table.Add({row.name, row.value, row.source});
+                rows.push_back(
+                    {{"setting", row.name}, {"value", row.value}, {"source", row.source}});
+            }
+            if (options.json)
+                fmt::print("{}\n", nlohmann::json{{"format", 1}, {"settings", rows}}.dump(2));
+            else
+                fmt::print("{}", table.ToString());
+            auto settings = builder->Build();
+            return settings ? kSuccess : Fail(options, settings.error());
+        };
+    });
+}
+
+void AddKey(CLI::App& app, CommonOptions&, Action& action) {
+    auto* command = app.add_subcommand("key", "make and look at keys");
+    command->require_subcommand(1);
+    auto* create = command->add_subcommand(
+        "create", "write a new random key to FILE (0600, never over a file)");
+    auto path = std::make_shared<std::string>();
+    create->add_option("FILE", *path, "where to write it; keep a copy away from this machine")
+        ->required();
+    create->callback([&action, path] {
+        action = [path]() -> int {
+            auto status = repo::CreateUserKeyFile(*path, base::SystemRandom());
+            if (!status) return Fail({}, status.error());
+            fmt::print(
+                "key written to {}\n"
+                "Keep a copy of it away from this machine: without it no backup can be restored.\n",
+                *path);
+            return kSuccess;
+        };
+    });
+}
+
+}  // namespace agri::cli

@@ -1,0 +1,83 @@
+// `info`: backups, WAL and recovery windows, in the words and figures of the SQL views.
+#include "cli/command.hpp"
+#include "cli/table.hpp"
+#include "engine/report.hpp"
+
+namespace agri::cli {
+
+namespace {
+
+std::string Text(const nlohmann::json& value) {
+    if (value.is_null()) return "-";
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string Bytes(const nlohmann::json& value) {
+    return value.is_null() ? "-" : HumanBytes(value.get<uint64_t>());
+}
+
+void PrintBackups(const nlohmann::json& backups) {
+    Table table({"backup", "kind", "timeline", "start", "stop", "stop time", "size", "stored",
+                 "duration", "label", "problem"});
+    for (const auto& b : backups)
+        table.Add(
+            {Text(b["backup_id"]), Text(b["kind"]), Text(b["timeline"]), Text(b["start_lsn"]),
+             Text(b["stop_lsn"]), Text(b["stop_time"]), Bytes(b["bytes"]), Bytes(b["stored_bytes"]),
+             b["duration_ms"].is_null() ? "-" : HumanDuration(b["duration_ms"].get<uint64_t>()),
+             Text(b["label"]), Text(b["problem"])});
+    fmt::print("{}",
+               table.empty() ? "no backups yet: SELECT agri_backup_now();\n" : table.ToString());
+}
+
+void PrintRanges(const nlohmann::json& ranges) {
+    Table table(
+        {"timeline", "status", "from", "to", "segments", "stored", "first commit", "last commit"});
+    for (const auto& r : ranges)
+        table.Add({Text(r["timeline"]), Text(r["status"]), Text(r["from_lsn"]), Text(r["to_lsn"]),
+                   Text(r["segments"]), Bytes(r["stored_bytes"]), Text(r["first_commit_time"]),
+                   Text(r["last_commit_time"])});
+    fmt::print("{}", table.empty() ? "no WAL archived yet\n" : table.ToString());
+}
+
+void PrintWindows(const nlohmann::json& windows) {
+    Table table({"timeline", "first backup", "from", "to", "from time", "to time"});
+    for (const auto& w : windows)
+        table.Add({Text(w["timeline"]), Text(w["first_backup"]), Text(w["from_lsn"]),
+                   Text(w["to_lsn"]), Text(w["from_time"]), Text(w["to_time"])});
+    if (!table.empty()) fmt::print("{}", table.ToString());
+}
+
+int Info(const CommonOptions& options) {
+    auto session = Session::Open(options);
+    if (!session) return Fail(options, session.error());
+    auto incarnation = (*session)->OpenIncarnation();
+    if (!incarnation) return Fail(options, incarnation.error());
+    auto document = engine::DescribeRepository(**incarnation, (*session)->repository_settings(),
+                                               (*session)->context());
+    if (!document) return Fail(options, document.error());
+    if (options.json) {
+        fmt::print("{}\n", document->dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        return kSuccess;
+    }
+    fmt::print("repository {}, cluster {}\n\nBackups\n", (*session)->repository_settings().uri,
+               (*session)->settings().cluster);
+    PrintBackups((*document)["backups"]);
+    fmt::print("\nWAL\n");
+    PrintRanges((*document)["wal_archive"]);
+    fmt::print("\nRecovery windows\n");
+    PrintWindows((*document)["recovery_window"]);
+    for (const auto& running : (*document)["running"])
+        fmt::print("\nrunning: {} on {}, pid {}, since {}\n", Text(running["backup_id"]),
+                   Text(running["host"]), Text(running["pid"]), Text(running["since"]));
+    return kSuccess;
+}
+
+}  // namespace
+
+void AddInfo(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command =
+        app.add_subcommand("info", "show backups, archived WAL and what can be restored");
+    command->callback([&] { action = [&options] { return Info(options); }; });
+}
+
+}  // namespace agri::cli

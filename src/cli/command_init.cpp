@@ -1,0 +1,30 @@
+// `init`: makes a repository and registers a cluster in it; the only command that creates one.
+#include "cli/command.hpp"
+#include "engine/init.hpp"
+
+namespace agri::cli {
+
+void AddInit(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command = app.add_subcommand("init", "make a repository, and register a cluster in it");
+    auto data_directory = std::make_shared<std::string>();
+    command->add_option(
+        "-D,--data-directory", *data_directory,
+        "data directory of the cluster to register; without it only the repository is made");
+    command->callback([&options, &action, data_directory] {
+        action = [&options, data_directory]() -> int {
+            auto session = Session::Open(options, *data_directory);
+            if (!session) return Fail(options, session.error());
+            auto outcome = engine::InitRepository((*session)->repository_settings(),
+                                                  *data_directory, (*session)->context());
+            if (!outcome) return Fail(options, outcome.error());
+            fmt::print("repository {}: {}\n", (*session)->repository_settings().uri,
+                       outcome->repository_created ? "created" : "already there");
+            if (!data_directory->empty())
+                fmt::print("cluster {}: registered with system identifier {}\n",
+                           (*session)->settings().cluster, outcome->system_identifier);
+            return kSuccess;
+        };
+    });
+}
+
+}  // namespace agri::cli

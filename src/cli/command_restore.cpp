@@ -1,0 +1,166 @@
+// `restore`: turns options into a request, says what was chosen before anything is written, and
+// ends with the command that starts the server.
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/table.hpp"
+#include "engine/restore.hpp"
+#include "engine/target_options.hpp"
+
+namespace agri::cli {
+
+namespace {
+
+struct RestoreOptions {
+    engine::TargetOptions target;
+    std::string target_directory, backup, role = "original", tablespace_base, wal_directory;
+    std::vector<std::string> tablespaces;
+    bool delta = false;
+    bool leave_recovery_alone = false;
+};
+
+std::string ShellQuote(const std::string& text) {
+    std::string out = "'";
+    for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + "'";
+}
+
+// How the restored server's restore_command finds the repository: the configuration file where
+// there is one, else the same locations as given here. Neither holds a secret.
+std::string SettingsArgument(const CommonOptions& options, const Session& session) {
+    const engine::Settings& settings = session.settings();
+    const engine::RepositorySettings& repository = session.repository_settings();
+    std::string argument = "--cluster " + ShellQuote(settings.cluster);
+    if (!settings.config_file.empty() && options.settings.empty())
+        return "--config " + ShellQuote(settings.config_file);
+    argument += " --repository " + ShellQuote(repository.uri);
+    if (repository.encryption_off) return argument + " --encryption off";
+    return argument + " --key " + ShellQuote(repository.key_uri);
+}
+
+base::Result<engine::RestoreRequest> BuildRequest(const RestoreOptions& given,
+                                                  const std::string& settings_argument) {
+    engine::RestoreRequest request;
+    AGRI_ASSIGN(request.target, engine::ParseTarget(given.target));
+    request.target_directory = given.target_directory;
+    request.backup_id = given.backup;
+    request.role = given.role == "standby" ? engine::RestoreRole::kStandby
+                   : given.role == "clone" ? engine::RestoreRole::kClone
+                                           : engine::RestoreRole::kOriginal;
+    request.existing = given.delta ? engine::ExistingFiles::kDelta : engine::ExistingFiles::kRefuse;
+    request.recovery = given.leave_recovery_alone ? engine::RecoverySettings::kLeaveAlone
+                                                  : engine::RecoverySettings::kWrite;
+    for (const std::string& mapping : given.tablespaces) {
+        size_t equals = mapping.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == mapping.size())
+            return base::MakeError(base::ErrorCode::kInvalidArgument,
+                                   "invalid tablespace mapping \"{}\"", mapping)
+                .WithHint("Write OLD=NEW, where OLD is the tablespace's folder or OID.");
+        request.tablespace_map[mapping.substr(0, equals)] = mapping.substr(equals + 1);
+    }
+    request.tablespace_base = given.tablespace_base;
+    request.wal_directory = given.wal_directory;
+    request.config_argument = settings_argument;
+    return request;
+}
+
+void PrintPlan(const engine::RestorePlan& plan) {
+    fmt::print(stderr, "backup {} (timeline {}, {} to {}, {})\n", plan.backup.backup_id(),
+               plan.backup.timeline(), base::Lsn{plan.backup.start_lsn()}.ToString(),
+               base::Lsn{plan.backup.stop_lsn()}.ToString(),
+               HumanBytes(plan.backup.statistics().bytes()));
+    fmt::print(stderr, "chosen because {}\n", plan.reason);
+    fmt::print(stderr, "{} WAL segments lead to {} on timeline {}\n", plan.wal_segments,
+               plan.end_lsn.ToString(), plan.target_timeline.value);
+}
+
+void PrintResult(const CommonOptions& options, const engine::RestoreResult& result) {
+    if (options.json) {
+        nlohmann::json document = {{"format", 1},
+                                   {"backup_id", result.plan.backup.backup_id()},
+                                   {"reason", result.plan.reason},
+                                   {"files", result.files},
+                                   {"bytes", result.bytes},
+                                   {"rewritten_bytes", result.rewritten_bytes},
+                                   {"notes", result.notes},
+                                   {"configuration_folder", result.configuration_folder},
+                                   {"start_command", result.start_command}};
+        fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        return;
+    }
+    fmt::print("restored {} files, {}", result.files, HumanBytes(result.bytes));
+    if (result.rewritten_bytes != result.bytes)
+        fmt::print(", of which {} were written", HumanBytes(result.rewritten_bytes));
+    fmt::print("\n");
+    for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
+    if (!result.configuration_folder.empty())
+        fmt::print("configuration from outside the data directory is in {}\n",
+                   result.configuration_folder);
+    fmt::print("start the server with:\n  {}\n", result.start_command);
+}
+
+int Restore(const CommonOptions& options, const RestoreOptions& given) {
+    auto session = Session::Open(options, given.target_directory);
+    if (!session) return Fail(options, session.error());
+    auto request = BuildRequest(given, SettingsArgument(options, **session));
+    if (!request) return Fail(options, request.error());
+    auto incarnation = (*session)->OpenIncarnation();
+    if (!incarnation) return Fail(options, incarnation.error());
+    std::unique_ptr<ProgressBar> bar;
+    request->on_plan = [&](const engine::RestorePlan& plan) {
+        PrintPlan(plan);
+        bar = std::make_unique<ProgressBar>((*session)->progress(), (*session)->context().clock);
+    };
+    auto result = engine::RunRestore(**incarnation, *request, (*session)->context());
+    bar.reset();
+    if (!result) return Fail(options, result.error());
+    PrintResult(options, *result);
+    return kSuccess;
+}
+
+void AddTargetOptions(CLI::App& command, engine::TargetOptions& target) {
+    command.add_option(
+        "--target-time", target.time,
+        "recover to this moment; a UTC offset is required, as in \"2026-11-22 20:15:00+01\"");
+    command.add_option("--target-lsn", target.lsn, "recover to this LSN");
+    command.add_option("--target-xid", target.xid, "recover to this transaction");
+    command.add_option("--target-name", target.name, "recover to this restore point");
+    command.add_flag("--target-immediate", target.immediate,
+                     "stop as soon as the backup is consistent");
+    command.add_flag("--exclusive", target.exclusive, "stop just before the target, not after it");
+    command.add_option("--target-timeline", target.timeline,
+                       "latest (default), current or a number");
+    command.add_option("--target-action", target.action, "promote (default), pause or shutdown");
+}
+
+}  // namespace
+
+void AddRestore(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command =
+        app.add_subcommand("restore", "restore a backup and recover to the end of WAL or a target");
+    auto given = std::make_shared<RestoreOptions>();
+    command->add_option("-D,--target-dir", given->target_directory, "where to restore to")
+        ->required();
+    command->add_option("--backup", given->backup,
+                        "this backup (default: the one that fits the target best)");
+    AddTargetOptions(*command, given->target);
+    command
+        ->add_option("--as", given->role, "original (default), standby or clone (never archives)")
+        ->check(CLI::IsMember({"original", "standby", "clone"}));
+    command->add_flag("--delta", given->delta,
+                      "restore over an existing directory, rewriting what differs");
+    command->add_flag("--leave-recovery-settings", given->leave_recovery_alone,
+                      "write no recovery settings");
+    command->add_option("--tablespace-map", given->tablespaces,
+                        "OLD=NEW: folder or OID, and its new folder");
+    command->add_option("--tablespace-base", given->tablespace_base,
+                        "put every other tablespace into FOLDER/OID");
+    command->add_option("--wal-dir", given->wal_directory,
+                        "put pg_wal there, linked from the data directory");
+    command->callback([&options, &action, given] {
+        action = [&options, given] { return Restore(options, *given); };
+    });
+}
+
+}  // namespace agri::cli

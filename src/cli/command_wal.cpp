@@ -1,0 +1,147 @@
+// `wal-fetch` serves restore_command, `wal-push` archives without a server, `wal-gap` records an
+// operator's word that WAL is lost. Their exit codes are PostgreSQL's contract, not ours to choose.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/command.hpp"
+#include "engine/wal_fetch.hpp"
+#include "engine/wal_push.hpp"
+#include "repo/claim.hpp"
+
+namespace agri::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kStandbyPatience = 30s;  // how long a standby's fetch waits for storage to come back
+constexpr auto kStandbyRetry = 1s;
+
+// restore_command runs in the data directory. A standby streams when the archive has nothing: for
+// it an unreachable archive is "not there", else a blip would end the server. For recovery it is a
+// stop.
+bool IsStandby() { return access("standby.signal", F_OK) == 0; }
+
+base::Result<engine::WalFetchOutcome> FetchOnce(const CommonOptions& options,
+                                                const engine::WalFetchRequest& request) {
+    AGRI_ASSIGN(auto session, Session::Open(options));
+    AGRI_ASSIGN(repo::Incarnation * incarnation, session->OpenIncarnation());
+    return engine::FetchWal(*incarnation, request, session->context());
+}
+
+int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& request) {
+    const auto deadline = base::SystemClock().Monotonic() + kStandbyPatience;
+    for (;;) {
+        auto outcome = FetchOnce(options, request);
+        if (outcome) return *outcome == engine::WalFetchOutcome::kFetched ? kSuccess : kAbsent;
+        Fail(options, outcome.error());
+        if (outcome.error().code != base::ErrorCode::kUnavailable || !IsStandby())
+            return kFetchError;
+        if (base::SystemClock().Monotonic() > deadline) return kAbsent;
+        if (!InterruptToken().WaitFor(kStandbyRetry)) return kFetchError;
+    }
+}
+
+int PushOne(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
+            const Session& session) {
+    auto result = pusher.Push(path, session.context());
+    return result ? kSuccess : Fail(options, result.error());
+}
+
+int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
+               const Session& session) {
+    auto result = engine::PushWalFolder(pusher, path, session.context());
+    if (!result) return Fail(options, result.error());
+    fmt::print("{} WAL files archived, {} already there{}\n", result->archived,
+               result->already_there,
+               result->left.empty() ? "" : fmt::format("; unfinished: {}", result->left));
+    return kSuccess;
+}
+
+int WalPush(const CommonOptions& options, const std::string& path) {
+    auto session = Session::Open(options);
+    if (!session) return Fail(options, session.error());
+    auto incarnation = (*session)->OpenIncarnation();
+    if (!incarnation) return Fail(options, incarnation.error());
+    auto claim = repo::CurrentClaim(**incarnation);
+    if (!claim) return Fail(options, claim.error());
+    engine::WalPusher pusher(**incarnation, *claim ? (*claim)->epoch() : 0);
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0)
+        return Fail(options, base::ErrnoError(errno, fmt::format("could not open \"{}\"", path)));
+    return S_ISDIR(info.st_mode) ? PushFolder(options, pusher, path, **session)
+                                 : PushOne(options, pusher, path, **session);
+}
+
+struct GapOptions {
+    uint32_t timeline = 0;
+    std::string from, to, reason;
+};
+
+int DeclareGap(const CommonOptions& options, const GapOptions& given) {
+    auto from = base::Lsn::Parse(given.from), to = base::Lsn::Parse(given.to);
+    if (!from || !to || !(*from < *to))
+        return Fail(options, base::Error(base::ErrorCode::kInvalidArgument,
+                                         "--from and --to must be LSNs, --from the smaller")
+                                 .WithHint("Write them as \"16/B3000000\"."));
+    auto session = Session::Open(options);
+    if (!session) return Fail(options, session.error());
+    auto incarnation = (*session)->OpenIncarnation();
+    if (!incarnation) return Fail(options, incarnation.error());
+    repo::format::DeclaredGap gap;
+    gap.set_timeline(given.timeline);
+    gap.set_from_lsn(from->value);
+    gap.set_to_lsn(to->value);
+    gap.set_declared_us((*session)->context().clock.Now().time_since_epoch().count());
+    gap.set_declared_by(fmt::format("uid {}", getuid()));
+    gap.set_reason(given.reason);
+    auto status = repo::WalArchive(**incarnation).DeclareGap(gap);
+    if (!status) return Fail(options, status.error());
+    fmt::print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline,
+               given.from, given.to, given.reason);
+    return kSuccess;
+}
+
+}  // namespace
+
+void AddWalFetch(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command =
+        app.add_subcommand("wal-fetch", "serve restore_command: fetch WAL file %f to %p");
+    auto request = std::make_shared<engine::WalFetchRequest>();
+    command->add_option("FILE", request->name, "name of the WAL file (%f)")->required();
+    command->add_option("PATH", request->destination, "where to put it (%p)")->required();
+    command->add_option("--prefetch", request->prefetch,
+                        "segments to fetch ahead (default: 8; 0: none)");
+    command->callback([&options, &action, request] {
+        action = [&options, request] {
+            if (request->prefetch > 0 && access("PG_VERSION", F_OK) == 0)
+                request->spool_folder = "agri_backup/spool";
+            return WalFetch(options, *request);
+        };
+    });
+}
+
+void AddWalPush(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command = app.add_subcommand(
+        "wal-push", "archive a WAL file (archive_command: wal-push %p) or a whole pg_wal folder");
+    auto path = std::make_shared<std::string>();
+    command->add_option("PATH", *path, "a WAL file or a pg_wal folder")->required();
+    command->callback([&options, &action, path] {
+        action = [&options, path] { return WalPush(options, *path); };
+    });
+}
+
+void AddWalGap(CLI::App& app, CommonOptions& options, Action& action) {
+    auto* command =
+        app.add_subcommand("wal-gap", "declare that WAL is lost for good (recorded and visible)");
+    auto given = std::make_shared<GapOptions>();
+    command->add_option("--timeline", given->timeline, "timeline of the lost WAL")->required();
+    command->add_option("--from", given->from, "first lost LSN")->required();
+    command->add_option("--to", given->to, "end of the lost range")->required();
+    command->add_option("--reason", given->reason, "why, for whoever reads it later")->required();
+    command->callback([&options, &action, given] {
+        action = [&options, given] { return DeclareGap(options, *given); };
+    });
+}
+
+}  // namespace agri::cli

@@ -1,0 +1,78 @@
+// The agri_backup command: parses the command line and runs one command. A secret is never an
+// option.
+#include <sys/prctl.h>
+
+#include <exception>
+
+#include "cli/command.hpp"
+
+namespace agri::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Backup and recovery for PostgreSQL: reads and restores what a server with the agri_backup\n"
+    "extension wrote, with the repository and the key alone. Back up with SQL: SELECT "
+    "agri_backup_now().";
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 success; 1 no such WAL file (wal-fetch); 2 usage; 3 configuration; 4 not "
+    "found;\n"
+    "5 conflict; 6 busy; 7 corrupt; 8 permission or wrong key; 9 no space; 10 storage "
+    "unavailable;\n"
+    "11 unreachable recovery target; 12 cluster state; 13 cancelled; 14 verify found damage;\n"
+    "20 other failure; 200 wal-fetch: recovery must stop.";
+
+void AddCommonOptions(CLI::App& app, CommonOptions& options) {
+    app.add_option("--config", options.config_file, "configuration file (AGRI_BACKUP_CONFIG)");
+    auto setting = [&](const char* flag, const char* name, const char* help) {
+        app.add_option_function<std::string>(
+            flag, [&options, name](const std::string& value) { options.settings[name] = value; },
+            help);
+    };
+    setting("--repository", "repository", "repository, as file:///FOLDER (AGRI_BACKUP_REPOSITORY)");
+    setting("--key", "key", "key, as file:///FILE (AGRI_BACKUP_KEY)");
+    setting("--cluster", "cluster", "name of the cluster in the repository (default: main)");
+    setting("--encryption", "encryption", "on (default) or off");
+    setting("--compression-level", "compression_level", "zstd level, -7 to 19 (default: 1)");
+    setting("--parallel", "parallel", "working threads (default: one a CPU, at most 8)");
+    setting("--memory-limit", "memory_limit", "memory for buffers (default: 256MB)");
+    setting("--rate-limit", "rate_limit",
+            "bytes per second to and from storage (default: no limit)");
+    setting("--log-level", "log_level", "debug, info (default), warning or error");
+    app.add_flag("--json", options.json, "print JSON instead of text");
+}
+
+int Run(int argc, char** argv) {
+    CLI::App app(kAbout, "agri_backup");
+    app.footer(kExitCodes);
+    app.set_version_flag("--version", "agri_backup " AGRI_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    CommonOptions options;
+    Action action;
+    AddCommonOptions(app, options);
+    for (auto* add : {AddInit, AddConfig, AddKey, AddInfo, AddVerify, AddRestore, AddWalFetch,
+                      AddWalPush, AddWalGap, AddAdopt, AddServer})
+        add(app, options, action);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kSuccess : kUsage;
+    }
+    return action();
+}
+
+}  // namespace
+}  // namespace agri::cli
+
+int main(int argc, char** argv) {
+    // Keys are in this process's memory: no core dump, no ptrace by the same user.
+    prctl(PR_SET_DUMPABLE, 0);
+    agri::cli::InstallInterruptHandlers();
+    try {
+        return agri::cli::Run(argc, argv);
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "agri_backup: error: {}\n", error.what());
+        return agri::cli::kFailure;
+    }
+}
