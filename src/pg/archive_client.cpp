@@ -1,0 +1,148 @@
+// See archive_client.hpp. The wait answers what the archiver itself would: a DROP DATABASE waits
+// until every process absorbed its signal barrier, so a wait that ignores barriers would block it.
+#include "pg/archive_client.hpp"
+
+#include "pg/channel.hpp"
+#include "pg/errors.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+#include "pg/wait.hpp"
+
+namespace agri::pg {
+
+namespace {
+
+constexpr char kSocketPath[] = "agri_backup/archive.sock";
+// While the supervisor is there to start the archiving process, it is worth waiting for its socket.
+constexpr int kConnectPatienceMs = 10000;
+constexpr int kConnectPauseMs = 100;
+constexpr int kLongestPauseMs = 1000;
+
+enum class Pause { kGoOn, kShuttingDown };
+
+Pause ServeServer(int events) {
+    if ((events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
+    if (ProcSignalBarrierPending) ProcessProcSignalBarrier();
+    if (LogMemoryContextPending) ProcessLogMemoryContextInterrupt();
+    bool ending = (events & WL_POSTMASTER_DEATH) != 0 || ShutdownRequestPending;
+    return ending ? Pause::kShuttingDown : Pause::kGoOn;
+}
+
+bool SupervisorIsThere() {
+    if (shared == nullptr) return false;
+    LWLockAcquire(shared->lock, LW_SHARED);
+    bool there = shared->processes.supervisor_pid != 0;
+    LWLockRelease(shared->lock);
+    return there;
+}
+
+Channel* ConnectWithPatience(Failure* failure) {
+    TimestampTz begin = GetCurrentTimestamp();
+    for (;;) {
+        Channel* channel = Channel::Connect(kSocketPath);
+        if (channel != nullptr) return channel;
+        int error_number = errno;
+        bool patient = SupervisorIsThere() && !TimestampDifferenceExceeds(
+                                                  begin, GetCurrentTimestamp(), kConnectPatienceMs);
+        if (!patient) {
+            SetFailure(
+                failure, "unavailable", "the archiving process is not running",
+                psprintf("Could not connect to \"%s\": %s.", kSocketPath, strerror(error_number)),
+                shared == nullptr
+                    ? "Add agri_backup to shared_preload_libraries and restart the server."
+                    : "The server log and agri_backup.status say why it ended.");
+            return nullptr;
+        }
+        int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH,
+                               kConnectPauseMs, WaitEventFor(Waiting::kForArchiving));
+        if (ServeServer(events) == Pause::kShuttingDown) {
+            SetFailure(failure, "cancelled", "the server is shutting down");
+            return nullptr;
+        }
+    }
+}
+
+enum class Answer { kNone, kWorking, kDurable, kFailed };
+
+Answer TakeAnswer(Channel* channel, Failure* failure) {
+    switch (channel->Receive()) {
+        case ChannelEvent::kNothing:
+            return Answer::kNone;
+        case ChannelEvent::kClosed:
+            SetFailure(failure, "unavailable", "the archiving process ended before it answered");
+            return Answer::kFailed;
+        case ChannelEvent::kBroken:
+            SetFailure(failure, "protocol", channel->Problem());
+            return Answer::kFailed;
+        case ChannelEvent::kMessage:
+            break;
+    }
+    if (channel->Is("DURABLE")) return Answer::kDurable;
+    if (channel->Is("WORKING")) return Answer::kWorking;
+    if (channel->Is("FAILED"))
+        SetFailure(failure, channel->Get("code"), channel->Get("message"), channel->Get("detail"),
+                   channel->Get("hint"));
+    else
+        SetFailure(failure, "protocol", "unexpected answer of the archiving process",
+                   channel->Verb());
+    return Answer::kFailed;
+}
+
+bool WaitForAnswer(Channel* channel, Failure* failure) {
+    TimestampTz last_sign = GetCurrentTimestamp();
+    for (;;) {
+        Answer answer = TakeAnswer(channel, failure);
+        if (answer == Answer::kDurable) return true;
+        if (answer == Answer::kFailed) return false;
+        if (answer == Answer::kWorking) {
+            last_sign = GetCurrentTimestamp();
+            continue;
+        }
+        if (TimestampDifferenceExceeds(last_sign, GetCurrentTimestamp(),
+                                       settings.archive_deadline_s * 1000)) {
+            SetFailure(
+                failure, "unavailable", "the archiving process does not answer",
+                psprintf("It has said nothing for %d seconds.", settings.archive_deadline_s));
+            return false;
+        }
+        int events =
+            WaitLatchOrSocket(MyLatch,
+                              WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH | WL_SOCKET_READABLE |
+                                  (channel->WantsToWrite() ? WL_SOCKET_WRITEABLE : 0),
+                              channel->fd(), kLongestPauseMs, WaitEventFor(Waiting::kForArchiving));
+        if (ServeServer(events) == Pause::kShuttingDown) {
+            SetFailure(failure, "cancelled", "the server is shutting down");
+            return false;
+        }
+    }
+}
+
+}  // namespace
+
+bool IsFileDurable(const char* file, const char* path, Failure* failure) {
+    MemoryContext context = CurrentMemoryContext;
+    Channel* volatile channel = nullptr;
+    volatile bool durable = false;
+    PG_TRY();
+    {
+        channel = ConnectWithPatience(failure);
+        if (channel != nullptr) {
+            Channel* asked = channel;
+            asked->Begin("ARCHIVE").Add("file", file).Add("path", path).End();
+            durable = WaitForAnswer(asked, failure);
+        }
+    }
+    PG_CATCH();
+    {
+        // An error here would end the archiver on PostgreSQL 15 and 16.
+        TakeCaughtError(failure, context);
+        durable = false;
+    }
+    PG_END_TRY();
+    Channel::Destroy(channel);
+    // The wait may have taken a wake-up that was meant for the archiver's own loop.
+    SetLatch(MyLatch);
+    return durable;
+}
+
+}  // namespace agri::pg

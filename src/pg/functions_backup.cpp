@@ -1,0 +1,119 @@
+// agri_backup_now(), the procedure agri_backup() and agri_cancel(). The procedure waits to the end
+// without a snapshot; the function holds its caller's and so waits for a limited time only.
+#include "pg/errors.hpp"
+#include "pg/job_request.hpp"
+#include "pg/server.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared.hpp"
+
+extern "C" {
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+}
+
+namespace agri::pg {
+
+namespace {
+
+constexpr int kMaxLabelBytes = 200;
+
+void CheckBackupKind(const char* kind) {
+    if (strcmp(kind, "full") == 0) return;
+    if (strcmp(kind, "incremental") == 0 || strcmp(kind, "snapshot") == 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("backups of kind \"%s\" are not supported in this version", kind),
+                        errhint("Use kind \"full\".")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("unrecognized kind of backup: \"%s\"", kind), errhint("Use kind \"full\".")));
+}
+
+// The label becomes a line of the file backup_label, where a line break would begin another entry.
+void CheckLabel(const char* label) {
+    bool clean = true;
+    for (const char* c = label; *c != '\0'; ++c)
+        clean &= static_cast<unsigned char>(*c) >= 0x20 && *c != 0x7f;
+    if (clean && strlen(label) <= kMaxLabelBytes) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid label of a backup"),
+             errdetail("A label has at most %d bytes and no control characters.", kMaxLabelBytes)));
+}
+
+JobRequest MakeBackupRequest(FunctionCallInfo fcinfo) {
+    char* kind = PG_ARGISNULL(0) ? pstrdup("full") : text_to_cstring(PG_GETARG_TEXT_PP(0));
+    char* label = PG_ARGISNULL(1) ? pstrdup("") : ToUtf8(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    CheckBackupKind(kind);
+    CheckLabel(label);
+    RequireService();
+    JobRequest request = MakeRequest(JobKind::kBackup);
+    strlcpy(request.backup_kind, kind, sizeof(request.backup_kind));
+    strlcpy(request.label, label, sizeof(request.label));
+    return request;
+}
+
+// A backup may succeed and yet have met pages with wrong checksums.
+void ReportWarning(const Job& job) {
+    if (job.state == JobState::kDone && job.warning[0] != '\0')
+        ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("%s", FromUtf8(job.warning))));
+}
+
+const char* NameOf(const Job& job) { return job.backup[0] != '\0' ? job.backup : job.name; }
+
+void RequireNonAtomic(FunctionCallInfo fcinfo) {
+    bool can_commit = fcinfo->context != nullptr && IsA(fcinfo->context, CallContext) &&
+                      !reinterpret_cast<CallContext*>(fcinfo->context)->atomic;
+    if (can_commit) return;
+    ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                    errmsg("agri_backup() cannot run inside a transaction block"),
+                    errhint("Use CALL as a statement of its own, or SELECT agri_backup_now().")));
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(AgriBackupNow);
+PGDLLEXPORT Datum AgriBackupNow(PG_FUNCTION_ARGS) {
+    bool wait = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+    JobRequest request = MakeBackupRequest(fcinfo);
+    StartedJob started = StartJob(request);
+    WaitOptions options{wait ? WaitUntil::kEnded : WaitUntil::kBackupNamed,
+                        OnInterrupt::kCancelIfAsked, settings.wait_limit_s * 1000};
+    Job job;
+    WaitEnd end = WaitForJob(started, options, &job);
+    if (job.state == JobState::kFailed) RaiseFailure(job.failure);
+    ReportWarning(job);
+    if (end == WaitEnd::kTimeLimit)
+        ereport(NOTICE, (errmsg("backup %s goes on", NameOf(job)),
+                         errdetail("agri_backup_now() waits for at most agri_backup.wait_limit."),
+                         errhint("agri_backup.progress shows how far it is.")));
+    PG_RETURN_TEXT_P(cstring_to_text(NameOf(job)));
+}
+
+PG_FUNCTION_INFO_V1(AgriBackupCall);
+PGDLLEXPORT Datum AgriBackupCall(PG_FUNCTION_ARGS) {
+    RequireNonAtomic(fcinfo);
+    JobRequest request = MakeBackupRequest(fcinfo);
+    // The commit gives back CALL's snapshot; from here on nothing reads a catalog until the end.
+    if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+        elog(ERROR, "could not connect to SPI");
+    SPI_commit();
+    StartedJob started = StartJob(request);
+    WaitOptions options{WaitUntil::kEnded, OnInterrupt::kCancelIfAsked, -1};
+    Job job;
+    (void)WaitForJob(started, options, &job);
+    if (job.state == JobState::kFailed) RaiseFailure(job.failure);
+    ReportWarning(job);
+    SPI_finish();
+    PG_RETURN_NULL();
+}
+
+PG_FUNCTION_INFO_V1(AgriCancel);
+PGDLLEXPORT Datum AgriCancel(PG_FUNCTION_ARGS) {
+    RequireService();
+    PG_RETURN_BOOL(CancelJobNamed(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+}  // extern "C"
+
+}  // namespace agri::pg

@@ -1,0 +1,34 @@
+// Starting the agri_backup executable and learning how it ended. It is started from a bgworker,
+// which has one thread; between fork and exec only async-signal-safe calls run.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace agri::pg {
+
+class Channel;
+
+enum class Lifetime {
+    kEndsWithParent,  // a job: SIGTERM when its session worker is gone
+    kOutlivesParent,  // the archiving process: archives the shutdown checkpoint after all bgworkers
+};
+
+struct Process {
+    pid_t pid = 0;               // 0: none
+    Channel* channel = nullptr;  // the other end is its descriptor 3
+};
+
+// Starts `agri_backup server MODE`. False, with `problem` filled, when it cannot.
+bool StartProcess(const char* mode, Lifetime lifetime, Process* process, char* problem,
+                  size_t problem_size);
+
+// Does not wait. True when the process was reaped, with `how` saying "was ended by signal 11:
+// Segmentation fault" or "ended with exit code 3".
+bool ReapProcess(const Process& process, char* how, size_t how_size);
+
+// Where the executable of this module's version is installed.
+void ExecutablePath(char* path, size_t size);
+
+}  // namespace agri::pg
