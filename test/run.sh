@@ -1,0 +1,91 @@
+#!/bin/bash
+# run.sh PG_CONFIG [SUITE…]: pg_regress, pgTAP and the end-to-end tests, against a private copy of that
+# PostgreSQL with this build installed. SUITE: regress, pgtap, tap, or names of files in test/tap; default all.
+# Ends with "N passed, M failed". Leaves no process and no file behind (KEEP=1 keeps the scratch folder).
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib/as_user.sh"
+pg_config=$1
+shift
+suites=("${@:-regress}")
+[ $# -eq 0 ] && suites=(regress pgtap tap)
+scratch=$(make_scratch agri_test)
+passed=0 failed=0
+finish() {
+    # Whatever a test left running is under our scratch folder and nowhere else.
+    for pidfile in $(find "$scratch" -name postmaster.pid 2>/dev/null); do
+        as_user "$bin/pg_ctl" -D "$(dirname "$pidfile")" -m immediate -s stop 2>/dev/null
+    done
+    [ "${KEEP:-0}" = 1 ] && echo "kept: $scratch" || rm -rf "$scratch"
+}
+trap finish EXIT
+
+bin=$("$here/lib/stage.sh" "$pg_config" "$scratch/pg") || exit 1
+pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
+cp -r "$here" "$scratch/test"
+rm -rf "$scratch/test/expected"
+cp -r "$here/../expected" "$scratch/test/expected"
+chown -R "$AGRI_USER" "$scratch/test"
+cd "$scratch" || exit 1
+export LC_ALL=C.UTF-8 AGRI_PROGRAM=$scratch/pg/usr/local/bin/agri_backup
+unset PGHOST PGPORT PGUSER PGDATABASE PGDATA
+
+count() { # STATUS NAME
+    if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $2" >&2; fi
+}
+
+run_regress() {
+    local tests
+    tests='settings guidance job'
+    sed "s#@SCRATCH@#$scratch#g" "$here/regress.conf" > "$scratch/regress.conf"
+    as_user "$AGRI_PROGRAM" key create "$scratch/regress.key" >/dev/null
+    # shellcheck disable=SC2086
+    as_user "$pgxs/src/test/regress/pg_regress" --temp-instance="$scratch/instance" \
+        --temp-config="$scratch/regress.conf" --inputdir="$scratch/test" --outputdir="$scratch" \
+        --bindir="$bin" --no-locale --encoding=UTF8 --dbname=contrib_regression $tests
+    local status=$?
+    [ $status = 0 ] || cat "$scratch/regression.diffs" >&2
+    count $status pg_regress
+}
+
+run_pgtap() {
+    local data=$scratch/pgtap
+    as_user "$bin/initdb" -D "$data" -U postgres -A trust --no-sync >/dev/null || { count 1 pgtap; return; }
+    as_user "$AGRI_PROGRAM" key create "$scratch/pgtap.key" >/dev/null
+    sed "s#@SCRATCH@#$scratch#g; s#regress#pgtap#g; s#contrib_pgtapion#postgres#g" "$here/regress.conf" |
+        as_user tee -a "$data/postgresql.conf" >/dev/null
+    as_user tee -a "$data/postgresql.conf" >/dev/null <<< "agri_backup.database = 'postgres'
+listen_addresses = ''
+unix_socket_directories = '$scratch'"
+    as_user "$bin/pg_ctl" -D "$data" -l "$scratch/pgtap.log" -w -s start || { cat "$scratch/pgtap.log" >&2; count 1 pgtap; return; }
+    as_user env PATH="$bin:$PATH" pg_prove -h "$scratch" -U postgres -d postgres "$scratch"/test/pgtap/*.sql
+    count $? pgtap
+    as_user "$bin/pg_ctl" -D "$data" -m fast -w -s stop
+}
+
+run_tap() { # FILES
+    mkdir -p "$scratch/tmp_check"
+    chown "$AGRI_USER" "$scratch/tmp_check"
+    local file
+    for file in "$@"; do
+        as_user env PATH="$bin:$PATH" TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" \
+            TESTLOGDIR="$scratch/tmp_check/log" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+            prove --timer -I "$pgxs/src/test/perl" -I "$scratch/test/tap" "$file"
+        local status=$?
+        [ $status = 0 ] || tail -n 40 "$scratch"/tmp_check/log/*"$(basename "$file" .pl)"* >&2
+        count $status "$(basename "$file")"
+        # Data directories of a finished test are of no use any more.
+        [ "${KEEP:-0}" = 1 ] || rm -rf "$scratch"/tmp_check/t_*
+    done
+}
+
+for suite in "${suites[@]}"; do
+    case $suite in
+        regress) run_regress ;;
+        pgtap) run_pgtap ;;
+        tap) run_tap "$scratch"/test/tap/*.pl ;;
+        *) run_tap "$scratch/test/tap/$suite" ;;
+    esac
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

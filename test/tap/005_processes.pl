@@ -1,0 +1,108 @@
+# Processes die, storage goes away: sessions never notice, nothing acknowledged is lost, and the status says
+# what is the matter. A canary session runs through every fault.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use AgriBackup;
+
+my $node = new_server('processes');
+my $of = repository_of($node);
+$node->safe_psql('postgres', 'CREATE TABLE t AS SELECT 1 AS a');
+my $canary = $node->background_psql('postgres');
+my $canary_pid = $canary->query_safe('SELECT pg_backend_pid()');
+sub canary_sings { my ($when) = @_; is($canary->query_safe('SELECT pg_backend_pid()'), $canary_pid, "$when: the canary's session lives") }
+sub status { my ($column) = @_; return $node->safe_psql('postgres', "SELECT $column FROM agri_backup.status") }
+
+wait_archived($node);
+wait_for('the archiving process', sub { status('state') eq 'ok' });
+is(status('archiving_pid IS NOT NULL AND supervisor_pid IS NOT NULL'), 't', 'the status shows both processes');
+cmp_ok(status('memory_bytes'), '<', 256 * 1024 * 1024, 'the archiving process keeps within its memory limit');
+
+# The archiving process is killed: the supervisor starts another one, and archiving goes on.
+my $pid = status('archiving_pid');
+kill 'KILL', $pid;
+wait_for('a new archiving process', sub { my $now = status('coalesce(archiving_pid, 0)'); $now != 0 && $now != $pid });
+wait_archived($node);
+like(status('last_exit'), qr/signal/, 'the status says how the last one ended');
+canary_sings('archiving process killed');
+
+# It is stopped: the archiver waits within its deadline and the server does not mind.
+$pid = status('archiving_pid');
+kill 'STOP', $pid;
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (2); SELECT pg_switch_wal()');
+canary_sings('archiving process stopped');
+kill 'CONT', $pid;
+wait_archived($node);
+
+# Its secrets are in no core dump, command line or environment.
+ok(!-r "/proc/$pid/mem" || $> == 0, 'the archiving process is not dumpable');
+unlike(slurp_file("/proc/$pid/cmdline"), qr/file:|key/, 'its command line tells nothing');
+
+# Storage goes away and comes back.
+rename $of->{folder}, "$of->{folder}.away" or die;
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (3); SELECT pg_switch_wal()');
+wait_for('archiving to fail', sub { status('state') eq 'failing' });
+is(status('failing_since IS NOT NULL AND waiting_files > 0 AND waiting_bytes > 0 AND last_error IS NOT NULL AND last_error_hint IS NOT NULL'),
+    't', 'the status says since when, how much WAL waits, and why');
+like(status('last_error'), qr/\Q$of->{folder}\E|mounted/, 'the error names the repository');
+ok(!-e $of->{folder}, 'no new repository was made where the old one was');
+my ($code, $out, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
+isnt($code, 0, 'a backup without storage fails');
+is($node->safe_psql('postgres', "SELECT count(*) >= 0 FROM agri_backup.backups"), 't', 'views work while storage is down');
+canary_sings('storage away');
+rename "$of->{folder}.away", $of->{folder} or die;
+wait_archived($node);
+wait_for('archiving to be fine again', sub { status('state') eq 'ok' });
+is(status('failing_since'), '', 'the status is clean again');
+
+# A job that crashes on every try harms nobody.
+for my $try (1 .. 3)
+{
+    my $session = $node->background_psql('postgres', on_error_stop => 0);
+    $session->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
+    my $job;
+    wait_for('the job process', sub {
+        $job = $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL"); $job });
+    kill 'SEGV', $job;
+    wait_for('the job to be over', sub {
+        $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+    $session->quit;
+    canary_sings("job crash $try");
+}
+is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE error ~ 'signal'") > 0, 1, 'the jobs say that a signal ended them');
+my $backup = backup_now($node);
+like($backup, qr/full/, 'after the crashes a backup succeeds');
+
+# The supervisor is ended: it comes back, and archiving never stopped.
+my $supervisor = status('supervisor_pid');
+my $archiving = status('archiving_pid');
+kill 'TERM', $supervisor;
+wait_archived($node);
+wait_for('a new supervisor', sub { my $now = status('coalesce(supervisor_pid, 0)'); $now != 0 && $now != $supervisor });
+wait_archived($node);
+canary_sings('supervisor ended');
+
+# Nothing blocks what a permanent database connection would block.
+$node->safe_psql('postgres', 'CREATE DATABASE short_lived');
+$node->safe_psql('postgres', 'DROP DATABASE short_lived');
+pass('databases can be dropped');
+
+# A fast shutdown archives its shutdown checkpoint, and leaves no process behind.
+$canary->quit;
+my @pids = (status('archiving_pid'), status('supervisor_pid'));
+$node->stop('fast');
+wait_for('all processes to be gone', sub { !grep { kill 0, $_ } @pids });
+my ($rcode, $rout, $rerr, $folder) = restore($node, '--as', 'clone');
+is($rcode, 0, 'restore to the end') or diag($rerr);
+my $control = `LC_ALL=C pg_controldata -D '@{[$node->data_dir]}'`;
+my ($checkpoint) = $control =~ /Latest checkpoint location:\s+(\S+)/;
+my $info = cli_json($node, 'info');
+is((grep { $_->{status} eq 'missing' } @{ $info->{wal_archive} }) + 0, 0, 'no WAL is missing');
+my $restored = start_restored($folder, 'after_shutdown', like => $node);
+is($restored->safe_psql('postgres', "SELECT pg_current_wal_lsn() > '$checkpoint'"), 't',
+    'the restored server has replayed the shutdown checkpoint');
+$restored->stop('fast');
+
+done_testing();

@@ -1,0 +1,187 @@
+# Helpers of the end-to-end tests: a server with agri_backup, its repository and key; a restored server
+# beside it; and comparing the two by content. Every wait is for an event, with a deadline.
+package AgriBackup;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Basename qw(dirname);
+use IPC::Run ();
+use JSON::PP ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes ();
+
+our @EXPORT = qw(program new_server repository_of cli cli_ok cli_json restore start_restored
+    wait_for wait_archived fingerprint dump_of free_folder backup_now);
+
+my %repository;    # node name → { folder, key, cluster }
+
+# The executable under test: the private installation's.
+sub program { return $ENV{AGRI_PROGRAM} // die "AGRI_PROGRAM is not set: run by test/run.sh" }
+
+# A short, empty, not yet existing folder name below the test's scratch folder.
+my $folders = 0;
+sub free_folder { my ($name) = @_; return PostgreSQL::Test::Utils::tempdir_short() . "/$name" . $folders++ }
+
+# A running server with the extension created and the repository initialised.
+#   conf       lines appended to postgresql.conf
+#   initdb     extra options of initdb
+#   repository folder (default: new), key (default: new), cluster (default: name)
+#   start => 0, init => 0: leave that out
+sub new_server
+{
+    my ($name, %option) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir_short();
+    my $of = {
+        folder => $option{repository} // "$folder/repository",
+        key => $option{key} // "$folder/key",
+        cluster => $option{cluster} // $name };
+    system_or_die(program(), 'key', 'create', $of->{key}) unless -e $of->{key};
+    my $node = PostgreSQL::Test::Cluster->new($name);
+    $repository{$name} = $of;
+    $node->init(allows_streaming => 1, extra => $option{initdb} // []);
+    $node->append_conf('postgresql.conf', <<"CONF");
+shared_preload_libraries = 'agri_backup'
+archive_mode = on
+archive_library = 'agri_backup'
+max_worker_processes = 16
+agri_backup.repository = 'file://$of->{folder}'
+agri_backup.key = 'file://$of->{key}'
+agri_backup.cluster = '$of->{cluster}'
+CONF
+    $node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
+    return $node if exists $option{start} && !$option{start};
+    $node->start;
+    return $node if exists $option{init} && !$option{init};
+    $node->safe_psql('postgres', 'CREATE EXTENSION agri_backup; SELECT agri_init()');
+    return $node;
+}
+
+sub system_or_die { system(@_) == 0 or die "failed: @_" }
+
+# { folder, key, cluster } of a server made by new_server.
+sub repository_of { my ($node) = @_; return $repository{ $node->name } }
+
+sub cli_arguments
+{
+    my ($node, @arguments) = @_;
+    my $of = repository_of($node);
+    return (program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}",
+        '--cluster', $of->{cluster}, @arguments);
+}
+
+# Runs the executable on a server's repository; returns (exit code, stdout, stderr).
+sub cli
+{
+    my ($node, @arguments) = @_;
+    my ($out, $err);
+    my @command = cli_arguments($node, @arguments);
+    IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err);
+    return ($? >> 8, $out, $err);
+}
+
+sub cli_ok
+{
+    my ($node, $title, @arguments) = @_;
+    my ($code, $out, $err) = cli($node, @arguments);
+    is($code, 0, $title) or diag("stdout: $out\nstderr: $err");
+    return $out;
+}
+
+sub cli_json
+{
+    my ($node, @arguments) = @_;
+    my ($code, $out, $err) = cli($node, '--json', @arguments);
+    die "exit $code: $err" if $code != 0;
+    return JSON::PP->new->utf8->decode($out);
+}
+
+# Polls a condition until it holds; dies with the title after the deadline.
+sub wait_for
+{
+    my ($title, $condition) = @_;
+    my $deadline = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+    while (!$condition->())
+    {
+        die "timed out waiting for $title" if Time::HiRes::time() > $deadline;
+        Time::HiRes::usleep(50_000);
+    }
+    return 1;
+}
+
+# Switches WAL and waits until everything written so far is archived.
+sub wait_archived
+{
+    my ($node) = @_;
+    my $file = $node->safe_psql('postgres',
+        "SELECT pg_create_restore_point('wait_archived'); SELECT pg_walfile_name(pg_switch_wal())");
+    ($file) = $file =~ /([0-9A-F]{24})/;
+    $node->poll_query_until('postgres',
+        "SELECT last_archived_wal >= '$file' FROM pg_stat_archiver")
+      or die "WAL was not archived";
+    return $file;
+}
+
+sub backup_now
+{
+    my ($node, $database) = @_;
+    return $node->safe_psql($database // 'postgres', 'SELECT agri_backup_now()');
+}
+
+# Restores into a new folder; returns (exit code, stdout, stderr, folder).
+sub restore
+{
+    my ($node, @arguments) = @_;
+    my $folder = free_folder('restored');
+    my ($code, $out, $err) = cli($node, 'restore', '--target-dir', $folder, @arguments);
+    return ($code, $out, $err, $folder);
+}
+
+# A Cluster object over a restored folder, started; waits until recovery ended unless standby => 1.
+sub start_restored
+{
+    my ($folder, $name, %option) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name);
+    my $base = $node->basedir;
+    mkdir $base unless -d $base;
+    symlink($folder, $node->data_dir) or die "symlink: $!";
+    $node->append_conf('postgresql.conf', "port = " . $node->port . "\nunix_socket_directories = '"
+          . PostgreSQL::Test::Cluster->can('host')->($node) . "'\n" . ($option{conf} // ''));
+    $repository{$name} = $option{like} ? repository_of($option{like}) : {};
+    $node->start;
+    return $node if $option{standby};
+    $node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
+      or die "recovery did not end";
+    return $node;
+}
+
+# Row count and content hash of every user table of a database: equal text means equal content.
+sub fingerprint
+{
+    my ($node, $database) = @_;
+    my @tables = split /\n/, $node->safe_psql($database, <<'SQL');
+SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'agri_backup')
+  AND c.relpersistence = 'p' ORDER BY 1
+SQL
+    return join "\n", map {
+        my $table = $_;
+        "$table " . $node->safe_psql($database,
+            "SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM $table t")
+    } @tables;
+}
+
+# pg_dump of a database as text, without lines that differ by run.
+sub dump_of
+{
+    my ($node, $database) = @_;
+    my ($out, $err);
+    my @command = ('pg_dump', '--no-unlogged-table-data', '-h', $node->host, '-p', $node->port, '-d', $database);
+    IPC::Run::run(\@command, '>', \$out, '2>', \$err) or die "pg_dump: $err";
+    $out =~ s/^\\(un)?restrict .*\n//mg;
+    return $out;
+}
+
+1;
