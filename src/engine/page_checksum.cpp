@@ -28,8 +28,6 @@ constexpr uint32_t kStart[kColumns] = {
 // through the stack. Those of a page need not be aligned.
 constexpr size_t kLanes = 8;
 using Lanes [[gnu::vector_size(kLanes * sizeof(uint32_t))]] = uint32_t;
-using UnalignedLanes
-    [[gnu::vector_size(kLanes * sizeof(uint32_t)), gnu::aligned(1), gnu::may_alias]] = uint32_t;
 constexpr size_t kVectors = kColumns / kLanes;
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
@@ -44,9 +42,10 @@ AGRI_WIDE_CLONES uint32_t HashPage(const std::byte* page, size_t rows, const std
     std::memcpy(sums, kStart, sizeof(sums));
     for (size_t row = 0; row < rows; ++row) {
         const std::byte* from = row == 0 ? first_row : page + row * kRowBytes;
-        const auto* words = reinterpret_cast<const UnalignedLanes*>(from);
         for (size_t i = 0; i < kVectors; ++i) {
-            const Lanes mixed = sums[i] ^ words[i];
+            Lanes words;
+            std::memcpy(&words, from + i * sizeof(words), sizeof(words));
+            const Lanes mixed = sums[i] ^ words;
             sums[i] = (mixed * kPrime) ^ (mixed >> 17);
         }
     }
