@@ -62,9 +62,6 @@ use_pch = -include $(SHARED)/pch/$(1)/precompiled.hpp
 SEES_PROTO := repo engine worker cli
 include_path = -I$(SHARED)/layers/$(1) $(if $(filter $(1),$(SEES_PROTO)),-I$(SHARED)/gen)
 
-# Tests that do not pass yet, by name: a list to be emptied. `make unit KNOWN_FAILURES=` runs them all.
-KNOWN_FAILURES ?= $(shell paste -sd: test/known_failures)
-
 define layer_rules
 $(BUILD)/obj/$(1)/%.o: src/$(1)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_native)
 	@mkdir -p $$(@D)
@@ -92,7 +89,7 @@ $(BUILD)/unit/$(1): $(patsubst test/%.cpp,$(BUILD)/unit-obj/test/%.o,$(wildcard 
 	@$(CXX) $$(UNIT_SANITIZE) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 		-lgtest -lgmock -lgtest_main $$(NATIVE_LIBS) -pthread
 unit-$(1): $(BUILD)/unit/$(1)
-	$(BUILD)/unit/$(1) --gtest_brief=1 --gtest_filter='-$(KNOWN_FAILURES)'
+	$(BUILD)/unit/$(1) --gtest_brief=1
 endef
 $(foreach layer,$(NATIVE_LAYERS),$(eval $(call layer_rules,$(layer))))
 

@@ -196,7 +196,7 @@ Status BackupCopy::AddToManifest(PendingFile& file) {
         uint32_t crc = 0;
         for (FileRange& range : file.ranges) {
             crc = codec::Crc32cCombine(crc, range.crc32c, range.length);
-            extents.insert(extents.end(), range.extents.begin(), range.extents.end());
+            for (const FileExtent& extent : range.extents) AppendExtent(extent, extents);
             range.extents = {};
         }
         file.entry.set_crc32c(crc);

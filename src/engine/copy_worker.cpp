@@ -43,7 +43,8 @@ Result<std::optional<Fd>> OpenForCopy(const FileRoot& root, const std::string& f
         return base::ErrnoError(errno, fmt::format("could not stat file \"{}\"", printable));
     if (!S_ISREG(info.st_mode)) return std::optional<Fd>();
     // Doubles the kernel's read-ahead; what the server has cached stays cached.
-    posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (static_cast<uint64_t>(info.st_size) > kBundledFileBytes)
+        posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     return std::optional<Fd>(std::move(fd));
 }
 
@@ -134,12 +135,12 @@ Status CopyWorker::CopyRange(const CopyTask& task, int fd) {
         range.crc32c = codec::Crc32c(range.crc32c, plain);
         done += length;
         if (base::IsAllZero(plain)) {
-            range.extents.push_back({length, std::nullopt, 0});
+            AppendExtent({length, std::nullopt, 0}, range.extents);
             shared_.counters.zero_bytes += length;
         } else {
             repo::ChunkUse use{file.entry.root(), file.entry.path(), offset, 0, length};
             AGRI_ASSIGN(repo::StoredChunk chunk, packs_.Append(plain, {std::move(use)}));
-            range.extents.push_back({length, chunk, 0});
+            AppendExtent({length, chunk, 0}, range.extents);
         }
         shared_.context.progress.bytes_done += length;
         CountStored();

@@ -16,6 +16,12 @@ using base::MakeError;
 using base::Result;
 using base::Status;
 
+namespace {
+
+constexpr uint64_t kWriteBehindBytes = 4u << 20;
+
+}  // namespace
+
 Status FileJob::Create(int parent_fd, const std::string& name) {
     const std::string full = Full();
     AGRI_ASSIGN(
@@ -114,7 +120,13 @@ Status PieceWriter::Write(const FilePiece& piece, std::atomic<uint64_t>& done) {
         offset += extent.length;
         done += extent.length;
     }
-    if (offset != piece.offset) job.AddPart({piece.offset, offset - piece.offset, crc});
+    if (offset == piece.offset) return {};
+    job.AddPart({piece.offset, offset - piece.offset, crc});
+    // The disk begins now, instead of all at once when everything is synced; what it says then
+    // counts.
+    if (offset - piece.offset >= kWriteBehindBytes)
+        (void)sync_file_range(job.fd(), static_cast<off_t>(piece.offset),
+                              static_cast<off_t>(offset - piece.offset), SYNC_FILE_RANGE_WRITE);
     return {};
 }
 

@@ -2,6 +2,13 @@
 
 namespace agri::engine {
 
+void AppendExtent(const FileExtent& extent, std::vector<FileExtent>& extents) {
+    if (!extent.chunk && !extents.empty() && !extents.back().chunk)
+        extents.back().length += extent.length;
+    else
+        extents.push_back(extent);
+}
+
 void FileWindow::Add(std::shared_ptr<PendingFile> file) {
     extents_ += file->extents_expected;
     files_.push_back(std::move(file));

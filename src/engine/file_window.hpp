@@ -16,6 +16,9 @@ namespace agri::engine {
 
 using FileExtent = repo::ManifestWriter::FileExtent;
 
+// Adds an extent; a hole behind a hole makes it longer.
+void AppendExtent(const FileExtent& extent, std::vector<FileExtent>& extents);
+
 // A run of a file's bytes that one thread copies.
 struct FileRange {
     uint64_t length = 0;

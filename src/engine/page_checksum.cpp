@@ -1,6 +1,5 @@
 // The page is a table of 32-bit words, 32 to a row; every column is hashed on its own, so a row is
-// a few vector operations. target_clones gives machines with AVX2 wide ones, without asking for
-// more of the others.
+// a few vector operations: wide ones where the processor has AVX2.
 #include "engine/page_checksum.hpp"
 
 namespace agri::engine {
@@ -30,14 +29,9 @@ constexpr size_t kLanes = 8;
 using Lanes [[gnu::vector_size(kLanes * sizeof(uint32_t))]] = uint32_t;
 constexpr size_t kVectors = kColumns / kLanes;
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define AGRI_WIDE_CLONES __attribute__((target_clones("avx2", "sse4.1", "default"), optimize("O3")))
-#else
-#define AGRI_WIDE_CLONES
-#endif
-
 // `first_row` stands for the page's own, whose checksum field does not count.
-AGRI_WIDE_CLONES uint32_t HashPage(const std::byte* page, size_t rows, const std::byte* first_row) {
+[[gnu::always_inline]] inline uint32_t HashRows(const std::byte* page, size_t rows,
+                                                const std::byte* first_row) {
     Lanes sums[kVectors];
     std::memcpy(sums, kStart, sizeof(sums));
     for (size_t row = 0; row < rows; ++row) {
@@ -57,13 +51,34 @@ AGRI_WIDE_CLONES uint32_t HashPage(const std::byte* page, size_t rows, const std
     return folded;
 }
 
+using HashFunction = uint32_t (*)(const std::byte*, size_t, const std::byte*);
+
+uint32_t HashPortably(const std::byte* page, size_t rows, const std::byte* first_row) {
+    return HashRows(page, rows, first_row);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] uint32_t HashByAvx2(const std::byte* page, size_t rows,
+                                            const std::byte* first_row) {
+    return HashRows(page, rows, first_row);
+}
+#endif
+
+HashFunction FastestHash() {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return HashByAvx2;
+#endif
+    return HashPortably;
+}
+
 }  // namespace
 
 uint16_t PageChecksum(base::ByteView page, uint32_t block) {
     std::byte first_row[kRowBytes];
     std::memcpy(first_row, page.data(), kRowBytes);
     base::StoreLe<uint16_t>(first_row + kChecksumOffset, 0);
-    const uint32_t hash = HashPage(page.data(), page.size() / kRowBytes, first_row) ^ block;
+    static const HashFunction hash_page = FastestHash();
+    const uint32_t hash = hash_page(page.data(), page.size() / kRowBytes, first_row) ^ block;
     // Never 0, so that a page without checksum cannot look right.
     return static_cast<uint16_t>(hash % 65535 + 1);
 }

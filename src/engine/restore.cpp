@@ -104,6 +104,8 @@ Status RestoreRun::Decide() {
     if (!survey) return std::move(survey).error().In("backup " + backup.backup_id());
     survey_ = std::move(*survey);
     AGRI_TRY(CheckSpace(*layout_, survey_));
+    context_.progress.files_done = 0;
+    context_.progress.bytes_done = 0;
     context_.progress.files_total = survey_.files;
     context_.progress.bytes_total = survey_.bytes;
     return {};

@@ -83,7 +83,9 @@ class Cleanup {
             AGRI_ASSIGN(const bool saved, SaveUnarchived(folder, entry, wal));
             if (saved) return {};
         }
-        if (folder == 0 && entry.path == "pg_wal" && S_ISLNK(entry.info.st_mode))
+        const bool was_linked =
+            folder == 0 && entry.path == "pg_wal" && S_ISLNK(entry.info.st_mode);
+        if (was_linked && !layout_.wal_folder())
             result_.notes.push_back(
                 "pg_wal was a symbolic link; it is a folder now, and the folder that it led to was "
                 "left as it is (use --wal-dir to link it again)");

@@ -128,10 +128,26 @@ std::string FirstLineOf(const std::string& program, const std::string& argument)
     return std::string(text.substr(0, text.find('\n')));
 }
 
+namespace {
+
+// What stands before "/usr/…" in this program's own path: a tree installed with DESTDIR has its own
+// PostgreSQL. Empty for an ordinary installation.
+std::string InstallationRoot() {
+    std::array<char, 4096> path;
+    const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+    const std::string_view program(path.data(), length > 0 ? static_cast<size_t>(length) : 0);
+    const size_t usr = program.rfind("/usr/");
+    return usr == std::string_view::npos ? std::string() : std::string(program.substr(0, usr));
+}
+
+}  // namespace
+
 std::string FindBinFolder(uint32_t major_version) {
-    for (const std::string& folder : {fmt::format("/usr/lib/postgresql/{}/bin", major_version),
-                                      fmt::format("/usr/pgsql-{}/bin", major_version)})
-        if (access((folder + "/pg_ctl").c_str(), X_OK) == 0) return folder;
+    for (const std::string& root : {InstallationRoot(), std::string()})
+        for (const std::string& folder :
+             {fmt::format("{}/usr/lib/postgresql/{}/bin", root, major_version),
+              fmt::format("{}/usr/pgsql-{}/bin", root, major_version)})
+            if (access((folder + "/pg_ctl").c_str(), X_OK) == 0) return folder;
     const char* path = getenv("PATH");
     std::istringstream folders(path == nullptr ? "" : path);
     for (std::string folder; std::getline(folders, folder, ':');) {

@@ -6,6 +6,7 @@
 
 #include "repo/catalog.hpp"
 #include "repo/manifest_key.hpp"
+#include "repo/readable_message.hpp"
 #include "repo/record.hpp"
 
 namespace agri::repo {
@@ -27,6 +28,15 @@ base::Result<format::BackupIntent> ReadIntent(const Incarnation& incarnation,
     if (intent.backup_id() != backup_id)
         return DamagedObject(key, "it is not the intent of this backup");
     return intent;
+}
+
+base::Result<storage::PutOutcome> PutTombstoneAt(const Incarnation& incarnation,
+                                                 const std::string& key,
+                                                 const format::Tombstone& tombstone) {
+    AGRI_TRY(CheckBackupId(tombstone.backup_id()));
+    AGRI_ASSIGN(const std::string plain, SerializeReadably(tombstone, "the tombstone"));
+    Repository& repository = incarnation.repository();
+    return PutRecord(repository.storage(), repository, key, base::AsBytes(plain));
 }
 
 base::Error LostParent(const format::ManifestHeader& header, std::string_view parent,
@@ -77,10 +87,8 @@ base::Status RemoveIntent(const Incarnation& incarnation, std::string_view backu
 
 base::Status PutTombstone(const Incarnation& incarnation, const format::Tombstone& tombstone) {
     const std::string& backup_id = tombstone.backup_id();
-    AGRI_TRY(CheckBackupId(backup_id));
     const std::string key = incarnation.keys().Manifest(backup_id);
-    AGRI_ASSIGN(const storage::PutOutcome outcome,
-                PutMessage(incarnation.repository(), key, tombstone));
+    AGRI_ASSIGN(const storage::PutOutcome outcome, PutTombstoneAt(incarnation, key, tombstone));
     if (outcome == storage::PutOutcome::kCreated) return {};
     AGRI_ASSIGN(const auto there, OpenManifestKey(incarnation, backup_id));
     if (std::holds_alternative<SealedReader>(there))
@@ -90,11 +98,8 @@ base::Status PutTombstone(const Incarnation& incarnation, const format::Tombston
 }
 
 base::Status PutExpired(const Incarnation& incarnation, const format::Tombstone& tombstone) {
-    const std::string& backup_id = tombstone.backup_id();
-    AGRI_TRY(CheckBackupId(backup_id));
-    const std::string key = incarnation.keys().Expired(backup_id);
-    AGRI_ASSIGN(const storage::PutOutcome outcome,
-                PutMessage(incarnation.repository(), key, tombstone));
+    const std::string key = incarnation.keys().Expired(tombstone.backup_id());
+    AGRI_ASSIGN(const storage::PutOutcome outcome, PutTombstoneAt(incarnation, key, tombstone));
     if (outcome == storage::PutOutcome::kCreated) return {};
     return incarnation.repository().storage().EnsureDurable(key);
 }

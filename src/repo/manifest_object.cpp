@@ -5,6 +5,7 @@
 #include "repo/catalog.hpp"
 #include "repo/manifest_key.hpp"
 #include "repo/pack_format.hpp"
+#include "repo/readable_message.hpp"
 
 namespace agri::repo {
 
@@ -91,12 +92,14 @@ base::Error WhyTaken(const Incarnation& incarnation, const std::string& backup_i
 
 base::Status PutManifest(const Incarnation& incarnation, const ManifestContents& contents) {
     AGRI_TRY(CheckReferences(contents));
+    AGRI_ASSIGN(const std::string header,
+                SerializeReadably(contents.header, "the header of the manifest"));
     Repository& repository = incarnation.repository();
     const std::string& backup_id = contents.header.backup_id();
     AGRI_ASSIGN(SealedWriter writer,
                 SealedWriter::Create(repository.storage(), repository, ObjectKind::kManifest,
                                      incarnation.keys().Manifest(backup_id), kCompressionLevel));
-    AGRI_TRY(writer.AppendFrame(base::AsBytes(contents.header.SerializeAsString())));
+    AGRI_TRY(writer.AppendFrame(base::AsBytes(header)));
     PartWriter parts(writer);
     for (const format::PackRef& pack : contents.packs) AGRI_TRY(parts.Add(pack));
     for (const format::FilePageRef& page : contents.pages) AGRI_TRY(parts.Add(page));

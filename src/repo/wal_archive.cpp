@@ -2,6 +2,7 @@
 // recovery targets and the comparison of two files of one name need comes with its first few KiB.
 #include "repo/wal_archive.hpp"
 
+#include "repo/readable_message.hpp"
 #include "repo/wal_index.hpp"
 
 namespace agri::repo {
@@ -111,12 +112,14 @@ base::Result<WalPut> WalArchive::Put(format::WalIndex index, ByteView content,
                          index.name());
     AGRI_TRY(CheckSystem(*incarnation_, index));
     AGRI_TRY(CompleteWalIndex(*file, content, SegmentSize(*incarnation_), clock, index));
+    AGRI_ASSIGN(const std::string first_frame,
+                SerializeReadably(index, "the index of the WAL file"));
     Repository& repository = incarnation_->repository();
     const std::string key = incarnation_->keys().Wal(*file);
     AGRI_ASSIGN(SealedWriter writer,
                 SealedWriter::Create(repository.storage(), repository, ObjectKind::kWal, key,
                                      compression_level));
-    AGRI_TRY(writer.AppendFrame(base::AsBytes(index.SerializeAsString())));
+    AGRI_TRY(writer.AppendFrame(base::AsBytes(first_frame)));
     AGRI_ASSIGN(const storage::PutOutcome outcome, AppendContent(writer, content));
     if (outcome == storage::PutOutcome::kExists)
         return CompareWithArchived(*incarnation_, *file, index);

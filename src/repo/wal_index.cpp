@@ -51,6 +51,12 @@ base::Status CompleteWalIndex(const base::WalFileName& file, base::ByteView cont
     if (content.size() > kMaxWalFileBytes)
         return MakeError(ErrorCode::kInvalidArgument,
                          "\"{}\" is too long for a WAL file ({} bytes)", file.name, content.size());
+    if (index.ByteSizeLong() > kMaxWalFactsBytes) {
+        index.clear_restore_points();
+        index.clear_timeline_switches();
+        index.clear_tail_fragment();
+        index.set_scan_problem("it has more facts than an index holds");
+    }
     index.set_kind(ToWalKind(file.kind));
     index.set_name(file.name);
     index.set_timeline(file.timeline.value);

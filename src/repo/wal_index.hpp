@@ -13,6 +13,10 @@ namespace agri::repo {
 // No WAL file is longer: the largest segment PostgreSQL can be built for.
 inline constexpr uint64_t kMaxWalFileBytes = 1u << 30;
 
+// Facts beyond this size are left out, and scan_problem says so: archiving must go on even if
+// somebody fills a segment with restore points.
+inline constexpr size_t kMaxWalFactsBytes = 2u << 20;
+
 format::WalKind ToWalKind(base::WalFileKind kind);
 
 // Fills in what follows from the file's name, its content and the clock. kInvalidArgument when a

@@ -14,7 +14,7 @@ using base::Result;
 namespace {
 
 // How long a claim is believed to be in force: an operator may have let another server write.
-constexpr std::chrono::seconds kClaimTrusted(60);
+constexpr std::chrono::seconds kClaimTrusted(15);
 constexpr const char* kInitHint =
     "If this is the right repository, run SELECT agri_init() once; if it was in use before, check "
     "that its storage is mounted.";

@@ -1,6 +1,7 @@
 // The figures of archiving. Unknown is null, never 0.
 #include "worker/archiving_status.hpp"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -33,9 +34,9 @@ json ErrorDocument(const base::Error& error) {
             {"hint", OrNull(error.hint)}};
 }
 
-uint64_t Count(const json& document, const char* name) {
-    auto found = document.find(name);
-    return found != document.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+uint64_t InodeOf(const char* path) {
+    struct stat info {};
+    return stat(path, &info) == 0 ? info.st_ino : 0;
 }
 
 json Text(const json& document, const char* name) {
@@ -47,15 +48,16 @@ json Text(const json& document, const char* name) {
 
 ArchivingStatus::ArchivingStatus(const Environment& environment, uint64_t segment_size,
                                  StatusOptions options)
-    : environment_(environment), segment_size_(segment_size), options_(options) {
+    : environment_(environment),
+      segment_size_(segment_size),
+      options_(options),
+      directory_inode_(InodeOf(".")) {
     Load();
 }
 
 void ArchivingStatus::Load() {
-    const json earlier = ReadState(kArchivingState);
-    if (!earlier.is_object()) return;
-    archived_count_ = Count(earlier, "archived_count");
-    failed_count_ = Count(earlier, "failed_count");
+    json earlier = ReadState(kArchivingState);
+    if (!earlier.is_object() || earlier["data_directory_inode"] != directory_inode_) return;
     last_archived_wal_ = Text(earlier, "last_archived_wal");
     last_archived_time_ = Text(earlier, "last_archived_time");
     last_failed_wal_ = Text(earlier, "last_failed_wal");
@@ -126,6 +128,7 @@ json ArchivingStatus::Document() const {
         {"as_of", base::FormatTime(environment_.clock.Now())},
         {"pid", getpid()},
         {"version", AGRI_VERSION},
+        {"data_directory_inode", directory_inode_},
         {"state", kStateNames[static_cast<size_t>(state_)]},
         {"repository", OrNull(repository_)},
         {"archived_count", archived_count_},

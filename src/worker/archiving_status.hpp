@@ -22,7 +22,7 @@ struct StatusOptions {
 // Not thread-safe.
 class ArchivingStatus {
    public:
-    // Goes on counting where the file of an earlier process ended.
+    // Keeps what an earlier process on this data directory said of times; counters begin anew.
     ArchivingStatus(const Environment& environment, uint64_t segment_size, StatusOptions options);
 
     void Archived(const std::string& name);
@@ -45,6 +45,7 @@ class ArchivingStatus {
     const Environment environment_;
     const uint64_t segment_size_;
     const StatusOptions options_;
+    const uint64_t directory_inode_;  // of the data directory: a copy has another one
     ArchivingState state_ = ArchivingState::kStarting;
     std::string repository_;
     size_t key_slots_ = 0;

@@ -24,7 +24,8 @@ class MessageChannel {
     MessageChannel(base::Fd socket, Limits limits) : socket_(std::move(socket)), limits_(limits) {}
 
     int fd() const { return socket_.get(); }
-    // Takes what has arrived, at most a bufferful. kUnavailable when the peer is gone.
+    // Takes what has arrived, at most a bufferful. kUnavailable when the peer is gone; what it had
+    // sent before is there nevertheless.
     base::Status Receive();
     // The next whole message, nullopt when more must arrive. kInvalidArgument for what is no
     // message or exceeds the limit: drop the peer.

@@ -50,9 +50,12 @@ base::CancelToken& PrepareProcess() {
 Result<Message> AwaitMessage(MessageChannel& channel, const base::CancelToken& cancel,
                              std::chrono::milliseconds time) {
     const auto deadline = std::chrono::steady_clock::now() + time;
+    base::Status received;
     while (true) {
         AGRI_ASSIGN(std::optional<Message> message, channel.Next());
+        // The last words of a peer that has gone count.
         if (message) return std::move(*message);
+        AGRI_TRY(received);
         AGRI_TRY(cancel.Check());
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(
             deadline - std::chrono::steady_clock::now());
@@ -62,7 +65,7 @@ Result<Message> AwaitMessage(MessageChannel& channel, const base::CancelToken& c
         poll(polled.data(), polled.size(),
              static_cast<int>(std::min<int64_t>(left.count(), 3600000)));
         if (polled[0].revents & POLLOUT) AGRI_TRY(channel.Flush());
-        if (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) AGRI_TRY(channel.Receive());
+        if (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) received = channel.Receive();
     }
 }
 

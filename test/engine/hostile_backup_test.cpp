@@ -53,8 +53,7 @@ class HostileBackupTest : public test::RestoreFixture {
         header.set_stop_lsn(0x2100100);
         if (change) change(header);
         Must(writer.Commit(header, packs.refs()));
-        server.Archive(0x20);
-        server.Archive(0x21);
+        Must(ArchiveWal());
     }
 };
 
@@ -134,8 +133,7 @@ TEST_F(HostileBackupTest, RunRestore_MoreThanTheDiskHolds_IsRefusedBeforeWriting
     header.set_server_version_num(150020);
     header.set_stop_lsn(0x2100100);
     Must(writer.Commit(header, packs.refs()));
-    server.Archive(0x20);
-    server.Archive(0x21);
+    Must(ArchiveWal());
     ExpectRefused(ErrorCode::kNoSpace, "MiB are free there");
     EXPECT_FALSE(Exists(request.target_directory));
 }

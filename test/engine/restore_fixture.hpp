@@ -17,7 +17,9 @@ class RestoreFixture : public testing::Test {
     RestoreFixture() {
         request.target_directory = place / "restored";
         request.restore_command = "fetch %f %p";
-        cluster.MakeFolder("pg_wal/archive_status");
+        EXPECT_EQ(chmod(cluster.Path("pg_wal").c_str(), 0700), 0);
+        server.archives_wal = false;
+        server.on_stop = [this] { return ArchiveWal(); };
         cluster.Write("base/5/1259", base::AsText(Noise(3 * 8192, 1)));
         cluster.Write("base/5/16384", std::string(base::AsText(Noise(3u << 20, 2))) +
                                           std::string(8u << 20, '\0') +
@@ -125,8 +127,27 @@ class RestoreFixture : public testing::Test {
         return result;
     }
 
+    // What a server archives that stops a backup: WAL with its system identifier.
+    base::Status ArchiveWal() {
+        for (uint64_t number : {0x20, 0x21}) {
+            wal::BuilderOptions options;
+            options.major_version = 15;
+            options.system_identifier = kTestSystem;
+            options.first_segment = number;
+            wal::WalBuilder builder(options);
+            builder.Filler();
+            repo::format::WalIndex index;
+            index.set_name(base::SegmentId{{1}, number}.FileName(kTestSegmentBytes));
+            index.set_system_identifier(kTestSystem);
+            AGRI_TRY(repo::WalArchive(repository.incarnation())
+                         .Put(index, builder.Segment(0), 1, base::SystemClock()));
+        }
+        return {};
+    }
+
     TestRepository repository;
-    TestCluster cluster;
+    // Without page checksums: its relations hold noise.
+    TestCluster cluster{ControlFields{.data_checksum_version = 0}};
     FakeServer server{cluster, repository.incarnation()};
     TestContext context;
     TemporaryFolder place;

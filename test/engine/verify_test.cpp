@@ -71,7 +71,8 @@ class VerifyDamageTest : public VerifyTest, public testing::WithParamInterface<D
         base::Bytes content = repository.Content(key);
         switch (GetParam()) {
             case Damage::kFlipped:
-                content[content.size() / 2] ^= std::byte{0x10};
+                // In the first frame's body: a restore reads that of every pack.
+                content[100] ^= std::byte{0x10};
                 repository.disk->Overwrite(key, content);
                 break;
             case Damage::kCut:

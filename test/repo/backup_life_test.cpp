@@ -80,6 +80,16 @@ TEST_F(BackupLifeTest, Intents_ArePutListedAndRemoved) {
     EXPECT_EQ(ListIntents(test_.incarnation()).error().code, ErrorCode::kCorrupt);
 }
 
+TEST_F(BackupLifeTest, PutTombstone_TextThatCouldNotBeReadBack_IsRefused) {
+    format::Tombstone tombstone;
+    tombstone.set_backup_id(Id(1));
+    tombstone.set_reason("\xe4");
+    EXPECT_EQ(PutTombstone(test_.incarnation(), tombstone).error().code,
+              ErrorCode::kInvalidArgument);
+    EXPECT_EQ(PutExpired(test_.incarnation(), tombstone).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_FALSE(test_.disk->Snapshot().contains(Key(1)));
+}
+
 TEST_F(BackupLifeTest, PutExpired_TakesABackupOffTheList) {
     Commit(1, 1, 5000);
     Commit(2, 1, 6000);

@@ -160,6 +160,16 @@ TEST_F(ManifestWriterTest, Commit_ImplausibleHeader_IsRefused) {
     expect([](auto& header) { header.add_parents(std::string(test::kTestBackup)); });
 }
 
+TEST_F(ManifestWriterTest, Commit_TextThatCouldNotBeReadBack_IsRefused) {
+    format::ManifestHeader header = test::TestHeader();
+    header.set_preload_libraries("/usr/lib/\xe4.so");
+    EXPECT_EQ(Commit(header).error().code, ErrorCode::kInvalidArgument);
+    header.clear_preload_libraries();
+    header.set_label("Sch\xfctze");  // may be in any encoding
+    ASSERT_TRUE(Commit(header));
+    EXPECT_EQ(ReadManifestHeader(test_.incarnation(), test::kTestBackup)->label(), "Sch\xfctze");
+}
+
 TEST_F(ManifestWriterTest, Commit_OtherDigestSeedOrUnfinished_IsInternal) {
     format::ManifestHeader header = test::TestHeader();
     header.set_digest_seed(1);

@@ -169,6 +169,22 @@ TEST_F(WalArchiveTest, Put_WhatIsNoWalOfThisCluster_IsRefused) {
     EXPECT_THAT(test_.Keys(test_.incarnation().keys().WalFolder()), ElementsAre());
 }
 
+TEST_F(WalArchiveTest, Put_MoreFactsThanAnIndexHolds_ArchivesWithoutThem) {
+    format::WalIndex index;
+    index.set_name(kSegment);
+    for (int i = 0; i < 50000; ++i) index.add_restore_points()->set_name(std::string(63, 'r'));
+    const auto put = archive_.Put(index, segment_, 1, test_.clock);
+    ASSERT_TRUE(put) << put.error().ToString();
+    EXPECT_EQ(put->index.restore_points_size(), 0);
+    EXPECT_NE(put->index.scan_problem(), "");
+    EXPECT_EQ(test::Must(Read(kSegment)), segment_);
+}
+
+TEST_F(WalArchiveTest, Put_TextThatCouldNotBeReadBack_IsRefused) {
+    EXPECT_EQ(Put(kSegment, segment_, "h\xf6st").error().code, ErrorCode::kInvalidArgument);
+    EXPECT_FALSE(test::Must(archive_.Exists(Name(kSegment))));
+}
+
 TEST_F(WalArchiveTest, Put_PowerLostAtAnyPoint_NeverAcknowledgesWhatIsLost) {
     const uint64_t before = test_.disk->operations();
     test::Must(Put("000000010000000000000001", segment_));

@@ -35,8 +35,7 @@ class ArchivingProcessTest : public testing::Test {
             if (first_.control) close(first_.control->fd());
             base::CancelToken signal;
             return worker::RunArchiving(base::Fd(end), signal, base::SystemClock(),
-                                        base::StderrLogger("archiving", spdlog::level::critical),
-                                        Fast());
+                                        base::NullLogger(), Fast());
         });
         instance.control.emplace(std::move(ours));
         instance.control->Send(config);
@@ -92,9 +91,9 @@ TEST_F(ArchivingProcessTest, Archive_BacklogOfSegments_LooksAhead) {
     Start();
     for (uint64_t number = 3; number < 23; ++number) cluster_.PutSegment(number);
     EXPECT_EQ(Ask(WorkerCluster::SegmentName(3)).verb, "DURABLE");
-    auto state = AwaitState([](const auto& s) { return s["archived_count"] == 20; });
+    auto state = AwaitState(
+        [](const auto& s) { return s["archived_count"] == 20 && s["waiting_segments"] == 0; });
     EXPECT_EQ(state["state"], "ok");
-    EXPECT_EQ(state["waiting_segments"], 0);
     Peer client = Connect();
     for (uint64_t number = 3; number < 23; ++number) {
         EXPECT_EQ(Ask(client, WorkerCluster::SegmentName(number)).verb, "DURABLE");
@@ -261,12 +260,17 @@ TEST_F(ArchivingProcessTest, Start_AnotherRuns_TakesOver) {
     cluster_.Init();
     Start();
     EXPECT_EQ(Ask(cluster_.PutSegment(3)).verb, "DURABLE");
+    cluster_.SetDone(WorkerCluster::SegmentName(3));
     Instance second = Launch(cluster_.Config(postmaster_.pid()));
     EXPECT_EQ(second.control->Next().verb, "HELLO");
     EXPECT_EQ(first_.child->AwaitExit(), 0);
     EXPECT_EQ(second.control->Next().verb, "WAKE");
+    const pid_t pid = second.child->pid();
+    auto state = AwaitState([&](const auto& s) { return s["pid"] == pid && s["state"] == "ok"; });
+    EXPECT_EQ(state["last_archived_wal"], WorkerCluster::SegmentName(3));
     EXPECT_EQ(Ask(cluster_.PutSegment(4)).verb, "DURABLE");
-    AwaitState([](const auto& s) { return s["archived_count"] == 2; });
+    state = AwaitState([&](const auto& s) { return s["pid"] == pid && s["archived_count"] == 1; });
+    EXPECT_EQ(state["last_archived_wal"], WorkerCluster::SegmentName(4));
 }
 
 TEST_F(ArchivingProcessTest, Start_AnotherWasKilled_ArchivesTheSameAgain) {

@@ -16,7 +16,7 @@ class JobProcessTest : public testing::Test {
             close(other);
             base::CancelToken cancel;
             return worker::RunJobOver(base::Fd(end), cancel, base::SystemClock(),
-                                      base::StderrLogger("job", spdlog::level::off));
+                                      base::NullLogger());
         });
         theirs.Reset();
         session_.emplace(std::move(ours));
@@ -186,7 +186,7 @@ TEST_F(JobProcessTest, Job_Malformed_ExitsWithFailure) {
         close(ours.get());
         base::CancelToken cancel;
         return worker::RunJobOver(std::move(theirs), cancel, base::SystemClock(),
-                                  base::StderrLogger("job", spdlog::level::off));
+                                  base::NullLogger());
     });
     theirs.Reset();
     Peer session(std::move(ours));
