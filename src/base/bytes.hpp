@@ -44,6 +44,12 @@ void StoreLe(void* to, T value) {
 // True when every byte is zero; vectorised, stops at the first other byte.
 bool IsAllZero(ByteView bytes);
 
+// The first `bytes` of a buffer that only grows, so that reusing it does not clear it anew.
+inline MutableBytes Room(Bytes& buffer, size_t bytes) {
+    if (buffer.size() < bytes) buffer.resize(bytes);
+    return MutableBytes(buffer).first(bytes);
+}
+
 // Lower-case hexadecimal.
 std::string ToHex(ByteView bytes);
 // Parses exactly text.size()/2 bytes; false for an odd length or another character.

@@ -15,6 +15,8 @@
 
 namespace agri::base {
 
+inline constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
 // The files that this header writes under a temporary name are called PREFIX hex SUFFIX, beside
 // their target. One found by a listing is being written, or was left by a crash.
 inline constexpr std::string_view kTemporaryPrefix = ".agri-";

@@ -12,6 +12,10 @@
 
 namespace agri::engine {
 
+// Segments are archived in parallel, so a server that is archiving or has died may leave a hole this
+// close to the end of the archive. Behind a larger stretch a hole means that history was lost.
+inline constexpr uint64_t kLookAheadSegments = 64;
+
 // A stretch of a path for which the archive has no WAL, with WAL behind it.
 struct WalHole {
     base::SegmentId first;    // of the missing ones

@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kBufferBytes = 256 << 10;
 constexpr uint32_t kFirstWithSystemIdentifier = 170000;
-constexpr int64_t kNanoseconds = 1'000'000'000;
 
 // Well-formed UTF-8 (RFC 3629): anything else goes into "Encoded-Path".
 bool IsUtf8(std::string_view text) {
@@ -70,7 +69,7 @@ std::string JsonString(std::string_view text) {
 }
 
 std::string FormatGmt(int64_t time_ns) {
-    const std::time_t seconds = time_ns / kNanoseconds;
+    const std::time_t seconds = time_ns / base::kNanosecondsPerSecond;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[64];

@@ -5,7 +5,7 @@ namespace agri::engine {
 namespace {
 
 // How late a cancellation may be noticed.
-constexpr std::chrono::milliseconds kLook{100};
+constexpr std::chrono::milliseconds kBudgetLook{100};
 
 }  // namespace
 
@@ -14,7 +14,7 @@ base::Result<ByteBudget::Hold> ByteBudget::Take(uint64_t bytes, uint64_t limit,
     std::unique_lock lock(mutex_);
     while (held_ != 0 && held_ + bytes > limit) {
         AGRI_TRY(cancel.Check());
-        freed_.wait_for(lock, kLook);
+        freed_.wait_for(lock, kBudgetLook);
     }
     held_ += bytes;
     return Hold(*this, bytes);

@@ -6,17 +6,14 @@
 
 #include <vector>
 
+#include "base/file.hpp"
+#include "engine/file_owner.hpp"
+
 namespace agri::engine {
 
 namespace {
 
-constexpr size_t kNameBufferBytes = 16384;
 constexpr size_t kMaxAttributeBytes = 65536;  // the kernel's own limit
-
-bool IsPortableAttribute(std::string_view name) {
-    return name.starts_with("user.") || name == "system.posix_acl_access" ||
-           name == "system.posix_acl_default";
-}
 
 // `list` and `get` are the f- or the l- variant of the calls, bound to their file.
 template <class List, class Get>
@@ -80,7 +77,7 @@ void SetFileFacts(const struct stat& info, repo::format::FileEntry& entry) {
     entry.set_mode(info.st_mode & 07777);
     entry.set_uid(info.st_uid);
     entry.set_gid(info.st_gid);
-    entry.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+    entry.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * base::kNanosecondsPerSecond + info.st_mtim.tv_nsec);
     entry.set_size(static_cast<uint64_t>(info.st_size));
 }
 

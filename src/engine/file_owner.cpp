@@ -7,6 +7,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
+
 namespace agri::engine {
 
 using base::ErrnoError;
@@ -14,25 +16,23 @@ using base::Status;
 
 namespace {
 
-constexpr size_t kNameBufferBytes = 16384;
 constexpr mode_t kRestoredModeBits = 0777;  // no setuid, no sticky bits: a data directory has none
-constexpr int64_t kNanoseconds = 1'000'000'000;
 
 timespec ToTimespec(int64_t time_ns) {
-    int64_t seconds = time_ns / kNanoseconds, rest = time_ns % kNanoseconds;
+    int64_t seconds = time_ns / base::kNanosecondsPerSecond, rest = time_ns % base::kNanosecondsPerSecond;
     if (rest < 0) {
-        rest += kNanoseconds;
+        rest += base::kNanosecondsPerSecond;
         --seconds;
     }
     return {seconds, rest};
 }
 
+}  // namespace
+
 bool IsPortableAttribute(std::string_view name) {
     return name.starts_with("user.") || name == "system.posix_acl_access" ||
            name == "system.posix_acl_default";
 }
-
-}  // namespace
 
 OwnerResolver::OwnerResolver() : is_root_(geteuid() == 0) {}
 

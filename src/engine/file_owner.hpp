@@ -14,6 +14,11 @@
 
 namespace agri::engine {
 
+inline constexpr size_t kNameBufferBytes = 16384;  // for getpwnam_r() and its like
+
+// Extended attributes that a backup keeps; the others belong to the machine.
+bool IsPortableAttribute(std::string_view name);
+
 struct FileOwner {
     uid_t uid = 0;
     gid_t gid = 0;

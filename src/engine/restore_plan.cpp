@@ -15,11 +15,6 @@ using base::TimelineId;
 
 namespace {
 
-// Segments are archived in parallel, so a server that died may leave a hole this close to the end
-// of the archive. Behind a larger stretch a hole means that history was lost, and that is said as
-// an error, not as a remark.
-constexpr uint64_t kLookAheadSegments = 64;
-
 std::vector<TimelineStep> StepsTo(const wal::TimelineHistory& history, Lsn from, Lsn end) {
     std::vector<TimelineStep> steps;
     for (const wal::HistoryEntry& ancestor : history.ancestors()) {

@@ -9,6 +9,9 @@
 
 namespace agri::engine {
 
+// Records can stand a few segments after the place that their time or transaction id suggests.
+inline constexpr uint64_t kSegmentsBefore = 2;
+
 struct TargetPosition {
     base::Lsn stop;                    // a backup leads here when its stop point is at or before it
     uint64_t last_segment = 0;         // number of the last segment that recovery has to read

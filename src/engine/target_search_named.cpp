@@ -16,7 +16,6 @@ using base::Status;
 
 namespace {
 
-constexpr uint64_t kSegmentsBefore = 2;
 constexpr size_t kNamesShown = 10;
 
 // TransactionIdPrecedes() of src/backend/access/transam/transam.c, for normal ids.

@@ -14,7 +14,6 @@ using base::Result;
 
 namespace {
 
-constexpr uint64_t kSegmentsBefore = 2;
 
 int64_t Microseconds(base::WallTime time) { return time.time_since_epoch().count(); }
 

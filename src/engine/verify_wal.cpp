@@ -15,10 +15,6 @@ using repo::format::ManifestHeader;
 
 namespace {
 
-// Segments are archived in parallel: this close to the end of a live archive a hole may be about to
-// close.
-constexpr uint64_t kLookAheadSegments = 64;
-
 class WalVerifier {
    public:
     WalVerifier(const repo::Incarnation& incarnation, const ArchiveMap& map,

@@ -21,7 +21,6 @@ using base::WalFileName;
 
 namespace {
 
-constexpr uint64_t kMaxHistoryBytes = 16u << 20;
 constexpr uint64_t kMaxBackupHistoryBytes = 64u << 10;
 
 std::string FolderOf(const std::string& path) {
@@ -189,7 +188,7 @@ Result<WalPushResult> WalPusher::State::PushSmallFile(const std::string& path,
                                                       const Context& context) {
     const bool is_history = file.kind == WalFileKind::kHistory;
     AGRI_ASSIGN(base::Bytes content,
-                base::ReadWholeFile(path, is_history ? kMaxHistoryBytes : kMaxBackupHistoryBytes));
+                base::ReadWholeFile(path, is_history ? wal::kMaxHistoryBytes : kMaxBackupHistoryBytes));
     const std::string_view text = base::AsText(content);
     if (is_history) {
         auto history = wal::TimelineHistory::Parse(file.timeline, text);

@@ -16,7 +16,7 @@ using base::Status;
 
 namespace {
 
-constexpr std::string_view kUnfinished = ".agri_backup_tmp";
+constexpr std::string_view kUnfinishedSuffix = ".agri_backup_tmp";
 
 // A missing folder at the destination must not be taken for a file missing from the archive.
 base::Error LocalError(base::Error error) {
@@ -65,7 +65,7 @@ Status OpenOnce(const std::string& path, base::Fd& fd) {
 }
 
 bool CopyFile(const std::string& from, const std::string& to) {
-    UnfinishedFile unfinished(to + std::string(kUnfinished));
+    UnfinishedFile unfinished(to + std::string(kUnfinishedSuffix));
     std::error_code error;
     std::filesystem::copy_file(from, unfinished.path(),
                                std::filesystem::copy_options::overwrite_existing, error);
@@ -76,7 +76,7 @@ bool CopyFile(const std::string& from, const std::string& to) {
 
 Status FetchToFile(const repo::WalArchive& archive, const base::WalFileName& file,
                    const std::string& destination) {
-    UnfinishedFile unfinished(destination + std::string(kUnfinished));
+    UnfinishedFile unfinished(destination + std::string(kUnfinishedSuffix));
     base::Fd fd;
     AGRI_TRY(archive.Read(file, [&](base::ByteView part) -> Status {
         AGRI_TRY(OpenOnce(unfinished.path(), fd));
@@ -141,7 +141,7 @@ void WalSpool::Trim(base::SegmentId current, uint32_t keep) const {
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
         const std::string name = entry.path().filename();
         // Unfinished files belong to whoever is filling the folder; they are cut anew by the next.
-        if (name.ends_with(kUnfinished)) continue;
+        if (name.ends_with(kUnfinishedSuffix)) continue;
         auto segment = base::SegmentId::Parse(name, segment_size_);
         const bool wanted = segment && segment->timeline == current.timeline &&
                             segment->number > current.number &&

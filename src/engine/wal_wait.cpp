@@ -16,7 +16,6 @@ namespace {
 
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{1000};
-constexpr uint64_t kMaxHistoryBytes = 16u << 20;
 
 base::Error TimedOut(const SegmentId& missing, uint64_t last_number, const WalNeed& need,
                      std::chrono::seconds timeout) {
@@ -76,7 +75,7 @@ base::Result<std::string> ReadTimelineHistory(const HistorySource& source,
     if (timeline.value <= 1) return std::string();
     const std::string path =
         fmt::format("{}/pg_wal/{}.history", source.data_directory, timeline.ToString());
-    auto local = base::ReadWholeFile(path, kMaxHistoryBytes);
+    auto local = base::ReadWholeFile(path, wal::kMaxHistoryBytes);
     if (local) return std::string(base::AsText(*local));
     if (local.error().code != ErrorCode::kNotFound) return std::move(local).error();
     auto archived = repo::WalArchive(source.incarnation).ReadHistory(timeline);

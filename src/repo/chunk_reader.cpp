@@ -17,18 +17,12 @@ namespace {
 // A file that incrementals have rewritten draws its chunks from several backups' packs in turn.
 constexpr size_t kOpenPacks = 16;
 
-struct OpenPack {
+struct ReadPack {
     PackId id{};
     uint64_t length = 0;
     std::unique_ptr<storage::ObjectReader> reader;
     codec::ObjectKey key;
 };
-
-// A buffer that never shrinks, so that its bytes are not cleared again for every chunk.
-base::MutableBytes Room(base::Bytes& buffer, size_t bytes) {
-    if (buffer.size() < bytes) buffer.resize(bytes);
-    return {buffer.data(), bytes};
-}
 
 }  // namespace
 
@@ -36,17 +30,17 @@ struct ChunkReader::State {
     const PackStore& store;
     const uint64_t digest_seed;
     FrameCoder coder{kNoCompression};
-    std::list<OpenPack> open;  // most recently used first
+    std::list<ReadPack> open;  // most recently used first
     base::Bytes frame;
     base::Bytes plain;
     std::optional<StoredChunk> last;  // what `plain` holds
 
-    base::Result<OpenPack*> Acquire(const PackId& id);
-    base::Result<OpenPack> Open(const PackId& id) const;
+    base::Result<ReadPack*> Acquire(const PackId& id);
+    base::Result<ReadPack> Open(const PackId& id) const;
     base::Status Load(const StoredChunk& chunk);
 };
 
-base::Result<OpenPack> ChunkReader::State::Open(const PackId& id) const {
+base::Result<ReadPack> ChunkReader::State::Open(const PackId& id) const {
     const format::PackRef* ref = store.Find(id);
     if (ref == nullptr) return MakeError(ErrorCode::kCorrupt, "the backup does not list this pack");
     const std::string name = store.incarnation().keys().Pack(id);
@@ -61,27 +55,27 @@ base::Result<OpenPack> ChunkReader::State::Open(const PackId& id) const {
     if ((*reader)->size_bytes() != ref->length())
         return MakeError(ErrorCode::kCorrupt, "the pack has {} bytes instead of {}",
                          (*reader)->size_bytes(), ref->length());
-    return OpenPack{id, ref->length(), std::move(*reader), std::move(key)};
+    return ReadPack{id, ref->length(), std::move(*reader), std::move(key)};
 }
 
-base::Result<OpenPack*> ChunkReader::State::Acquire(const PackId& id) {
+base::Result<ReadPack*> ChunkReader::State::Acquire(const PackId& id) {
     for (auto place = open.begin(); place != open.end(); ++place) {
         if (place->id != id) continue;
         open.splice(open.begin(), open, place);
         return &open.front();
     }
-    AGRI_ASSIGN(OpenPack pack, Open(id));
+    AGRI_ASSIGN(ReadPack pack, Open(id));
     if (open.size() == kOpenPacks) open.pop_back();
     open.push_front(std::move(pack));
     return &open.front();
 }
 
 base::Status ChunkReader::State::Load(const StoredChunk& chunk) {
-    AGRI_ASSIGN(OpenPack* const pack, Acquire(chunk.pack));
+    AGRI_ASSIGN(ReadPack* const pack, Acquire(chunk.pack));
     AGRI_TRY(CheckChunkBounds(chunk, pack->length));
-    const base::MutableBytes stored = Room(frame, kFrameOverheadBytes + chunk.stored_length);
+    const base::MutableBytes stored = base::Room(frame, kFrameOverheadBytes + chunk.stored_length);
     AGRI_TRY(pack->reader->Read(chunk.offset, stored));
-    const base::MutableBytes content = Room(plain, chunk.plain_length);
+    const base::MutableBytes content = base::Room(plain, chunk.plain_length);
     AGRI_TRY(coder.Decode(pack->key, chunk.frame, stored, false, content));
     if (codec::Xxh128(content, digest_seed) != chunk.digest)
         return MakeError(ErrorCode::kCorrupt,

@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 constexpr std::string_view kSealed = "aes-256-gcm";
 constexpr std::string_view kPlain = "none";
 
-base::Error Damaged(std::string_view where, std::string_view problem) {
+base::Error DamagedDescriptor(std::string_view where, std::string_view problem) {
     return base::MakeError(base::ErrorCode::kCorrupt, "descriptor \"{}\" of {} is damaged: {}",
                            layout::kDescriptor, where, problem)
         .WithHint(
@@ -59,10 +59,10 @@ std::string Descriptor::Serialize() const {
 
 base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_view where) {
     auto json = ParseStrictly(text);
-    if (!json) return Damaged(where, "it is not one JSON object");
+    if (!json) return DamagedDescriptor(where, "it is not one JSON object");
     auto format = json->find("format");
     if (format == json->end() || !format->is_number_unsigned() || *format == 0)
-        return Damaged(where, "it says no format");
+        return DamagedDescriptor(where, "it says no format");
     if (*format > kRepositoryFormat)
         return base::MakeError(base::ErrorCode::kUnsupported,
                                "repository format {} is newer than this program understands ({})",
@@ -73,15 +73,15 @@ base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_vi
     const std::string* sealing = TextMember(*json, "sealing");
     const std::string* created = TextMember(*json, "created");
     if (!id || !sealing || !created || json->size() != 4)
-        return Damaged(where, "its members are not those of format 1");
+        return DamagedDescriptor(where, "its members are not those of format 1");
     Descriptor descriptor;
     if (!base::FromHex(*id, descriptor.repository_id))
-        return Damaged(where, "its repository id is not 32 hex digits");
-    if (*sealing != kSealed && *sealing != kPlain) return Damaged(where, "its sealing is unknown");
+        return DamagedDescriptor(where, "its repository id is not 32 hex digits");
+    if (*sealing != kSealed && *sealing != kPlain) return DamagedDescriptor(where, "its sealing is unknown");
     descriptor.sealing =
         *sealing == kPlain ? codec::SealingMethod::kNone : codec::SealingMethod::kAes256Gcm;
     auto time = base::ParseTimeWithOffset(*created);
-    if (!time) return Damaged(where, "its time of creation is not one");
+    if (!time) return DamagedDescriptor(where, "its time of creation is not one");
     descriptor.created = *time;
     return descriptor;
 }

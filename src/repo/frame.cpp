@@ -13,35 +13,29 @@ namespace {
 
 constexpr std::byte kLastFrameFlag{1};
 
-base::Error Damaged(std::string problem) { return {base::ErrorCode::kCorrupt, std::move(problem)}; }
-
-// Only grows: a frame buffer is reused for every frame of a thread.
-base::MutableBytes Room(base::Bytes& buffer, size_t bytes) {
-    if (buffer.size() < bytes) buffer.resize(bytes);
-    return base::MutableBytes(buffer).first(bytes);
-}
+base::Error DamagedFrame(std::string problem) { return {base::ErrorCode::kCorrupt, std::move(problem)}; }
 
 }  // namespace
 
 base::Result<FrameHeader> FrameHeader::Decode(base::ByteView bytes) {
-    if (bytes.size() < kFrameHeaderBytes) return Damaged("it ends in the header of a frame");
+    if (bytes.size() < kFrameHeaderBytes) return DamagedFrame("it ends in the header of a frame");
     FrameHeader header;
     header.stored_length = base::LoadLe<uint32_t>(bytes.data());
     header.plain_length = base::LoadLe<uint32_t>(bytes.data() + 4);
     auto codec = std::to_integer<uint8_t>(bytes[8]);
     if (header.plain_length > kMaxFramePlainBytes)
-        return Damaged(fmt::format("a frame claims {} bytes, above the limit of {}",
+        return DamagedFrame(fmt::format("a frame claims {} bytes, above the limit of {}",
                                    header.plain_length, kMaxFramePlainBytes));
     if (header.stored_length > header.plain_length)
-        return Damaged("a frame is stored longer than it is");
+        return DamagedFrame("a frame is stored longer than it is");
     if (codec > static_cast<uint8_t>(FrameCodec::kZstd))
-        return Damaged(fmt::format("a frame has the unknown codec {}", codec));
+        return DamagedFrame(fmt::format("a frame has the unknown codec {}", codec));
     header.codec = static_cast<FrameCodec>(codec);
     if (header.codec == FrameCodec::kRaw && header.stored_length != header.plain_length)
-        return Damaged("the lengths of a frame contradict each other");
+        return DamagedFrame("the lengths of a frame contradict each other");
     if ((bytes[9] & ~kLastFrameFlag) != std::byte{0} || bytes[10] != std::byte{0} ||
         bytes[11] != std::byte{0})
-        return Damaged("the reserved bits of a frame are not zero");
+        return DamagedFrame("the reserved bits of a frame are not zero");
     header.is_last = bytes[9] == kLastFrameFlag;
     return header;
 }
@@ -78,7 +72,7 @@ base::Result<base::ByteView> FrameCoder::Encode(const codec::ObjectKey& key, uin
     FrameHeader header{.plain_length = static_cast<uint32_t>(plain.size()), .is_last = is_last};
     size_t body_room = plain.size();
     if (state_->compressor) body_room = std::max(body_room, codec::CompressBound(plain.size()));
-    base::MutableBytes frame = Room(state_->frame, kFrameOverheadBytes + body_room);
+    base::MutableBytes frame = base::Room(state_->frame, kFrameOverheadBytes + body_room);
     base::MutableBytes body = frame.subspan(kFrameHeaderBytes, body_room);
     size_t stored = plain.size();
     if (state_->compressor && !plain.empty()) {
@@ -101,12 +95,12 @@ base::Status FrameCoder::Decode(const codec::ObjectKey& key, uint32_t index, bas
                                 bool is_last, base::MutableBytes plain) {
     AGRI_ASSIGN(FrameHeader header, FrameHeader::Decode(frame));
     if (frame.size() != kFrameOverheadBytes + header.stored_length)
-        return Damaged(fmt::format("frame {} has another length than it says", index));
+        return DamagedFrame(fmt::format("frame {} has another length than it says", index));
     if (plain.size() != header.plain_length)
-        return Damaged(fmt::format("frame {} holds {} bytes, but {} were expected", index,
+        return DamagedFrame(fmt::format("frame {} holds {} bytes, but {} were expected", index,
                                    header.plain_length, plain.size()));
     bool raw = header.codec == FrameCodec::kRaw;
-    base::MutableBytes body = raw ? plain : Room(state_->opened, header.stored_length);
+    base::MutableBytes body = raw ? plain : base::Room(state_->opened, header.stored_length);
     base::ByteView sealed = frame.subspan(kFrameHeaderBytes, header.stored_length);
     std::copy(sealed.begin(), sealed.end(), body.begin());
     auto opened = state_->cipher.Open(key, index, frame.first(kFrameHeaderBytes), body,
@@ -114,10 +108,10 @@ base::Status FrameCoder::Decode(const codec::ObjectKey& key, uint32_t index, bas
     if (!opened) {
         std::fill(plain.begin(), plain.end(), std::byte{0});
         if (opened.error().code != base::ErrorCode::kCorrupt) return std::move(opened).error();
-        return Damaged(fmt::format("frame {} is not what was written", index));
+        return DamagedFrame(fmt::format("frame {} is not what was written", index));
     }
     if (header.is_last != is_last)
-        return Damaged(is_last ? fmt::format("it was cut after frame {}", index)
+        return DamagedFrame(is_last ? fmt::format("it was cut after frame {}", index)
                                : fmt::format("something follows its last frame {}", index));
     if (raw) return {};
     if (!state_->decompressor) state_->decompressor.emplace();

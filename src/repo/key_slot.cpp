@@ -40,7 +40,7 @@ bool IsFileSlot(const format::KeySlot& slot) {
            slot.key_id().size() == KeyId{}.size();
 }
 
-base::Error Damaged(std::string_view slot_name, std::string_view detail) {
+base::Error DamagedSlot(std::string_view slot_name, std::string_view detail) {
     return base::MakeError(base::ErrorCode::kCorrupt, "key slot \"{}\" is damaged", slot_name)
         .WithDetail(std::string(detail))
         .WithHint("Use another key of this repository, or bring the slot back from a copy.");
@@ -95,18 +95,18 @@ base::Result<codec::Secret> UnwrapKey(const format::KeySlot& slot, const codec::
                                       const KeySlotContext& context, std::string_view slot_name) {
     constexpr std::string_view kDoesNotOpen = "It is meant for this key, but does not open.";
     if (!IsFileSlot(slot) || slot.repository_id() != base::AsText(context.repository_id))
-        return Damaged(slot_name, kDoesNotOpen);
+        return DamagedSlot(slot_name, kDoesNotOpen);
     Nonce nonce;
     base::ByteView stored_nonce = base::AsBytes(slot.nonce());
     std::copy(stored_nonce.begin(), stored_nonce.end(), nonce.begin());
     if (!base::IsAllZero(base::ByteView(nonce).first(kNonceZeroBytes)))
-        return Damaged(slot_name, kDoesNotOpen);
+        return DamagedSlot(slot_name, kDoesNotOpen);
     base::ByteView wrapped = base::AsBytes(slot.wrapped());
     codec::Secret key(wrapped.first(codec::kKeyBytes));
     codec::FrameCipher cipher;
     if (!cipher.Open(WrappingKey(slot, user_key, context), NonceNumber(nonce), {},
                      key.mutable_view(), wrapped.last(codec::kTagBytes)))
-        return Damaged(slot_name, kDoesNotOpen);
+        return DamagedSlot(slot_name, kDoesNotOpen);
     return key;
 }
 
@@ -115,7 +115,7 @@ base::Result<format::KeySlot> ParseKeySlot(base::ByteView bytes, std::string_vie
     bool parsed = slot.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
     bool whole = parsed && slot.repository_id().size() == RepositoryId{}.size() &&
                  (slot.kind() != format::KeySlot::FILE || IsFileSlot(slot));
-    if (!whole) return Damaged(slot_name, "It is not a key slot of format 1.");
+    if (!whole) return DamagedSlot(slot_name, "It is not a key slot of format 1.");
     return slot;
 }
 

@@ -15,14 +15,14 @@ namespace agri::repo {
 
 namespace {
 
-constexpr std::string_view kMagic = "agri_backup claim 1\n";
+constexpr std::string_view kClaimMagic = "agri_backup claim 1\n";
 constexpr uint64_t kMaxFileBytes = 64u << 10;
 
 std::string PathOf(const std::string& data_directory, std::string_view name) {
     return fmt::format("{}/agri_backup/{}", data_directory, name);
 }
 
-base::Error Damaged(const std::string& path) {
+base::Error DamagedClaim(const std::string& path) {
     return base::MakeError(base::ErrorCode::kCorrupt, "local writer claim \"{}\" is damaged", path)
         .WithHint(
             "If this server is the one that shall write to the repository, remove the file and run "
@@ -34,15 +34,15 @@ base::Result<std::optional<format::WriterClaim>> Load(const std::string& path) {
     if (!content && content.error().code == base::ErrorCode::kNotFound) return std::nullopt;
     if (!content) return std::move(content).error();
     base::ByteView bytes = *content;
-    constexpr size_t kHeaderBytes = kMagic.size() + sizeof(codec::Sha256Digest);
-    if (bytes.size() < kHeaderBytes || base::AsText(bytes.first(kMagic.size())) != kMagic)
-        return Damaged(path);
+    constexpr size_t kHeaderBytes = kClaimMagic.size() + sizeof(codec::Sha256Digest);
+    if (bytes.size() < kHeaderBytes || base::AsText(bytes.first(kClaimMagic.size())) != kClaimMagic)
+        return DamagedClaim(path);
     base::ByteView message = bytes.subspan(kHeaderBytes);
     codec::Sha256Digest digest = codec::Sha256(message);
     format::WriterClaim claim;
-    if (!std::equal(digest.begin(), digest.end(), bytes.begin() + kMagic.size()) ||
+    if (!std::equal(digest.begin(), digest.end(), bytes.begin() + kClaimMagic.size()) ||
         !claim.ParseFromArray(message.data(), static_cast<int>(message.size())))
-        return Damaged(path);
+        return DamagedClaim(path);
     return claim;
 }
 
@@ -58,7 +58,7 @@ base::Status Save(const std::string& data_directory, std::string_view name,
 std::string EncodeLocalClaim(const format::WriterClaim& claim) {
     std::string message = claim.SerializeAsString();
     codec::Sha256Digest digest = codec::Sha256(base::AsBytes(message));
-    return std::string(kMagic).append(base::AsText(digest)).append(message);
+    return std::string(kClaimMagic).append(base::AsText(digest)).append(message);
 }
 
 base::Result<std::optional<format::WriterClaim>> LoadLocalClaim(const std::string& data_directory) {

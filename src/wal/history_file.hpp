@@ -13,6 +13,9 @@
 
 namespace agri::wal {
 
+// No history file is larger: far more lines than timelines can be.
+inline constexpr uint64_t kMaxHistoryBytes = 16u << 20;
+
 // One line of a history file: an ancestor and where the path leaves it.
 struct HistoryEntry {
     base::TimelineId timeline;

@@ -24,7 +24,6 @@ constexpr uint8_t kSameRelation = 0x80;
 constexpr uint8_t kImageHasHole = 0x01;
 constexpr uint8_t kImageCompressed = 0x04 | 0x08 | 0x10;
 
-constexpr size_t kCrcOffset = 20;
 
 // Takes values from the front of a view; a take beyond the end fails for good.
 class Cursor {
@@ -141,15 +140,15 @@ RecordHeader LoadRecordHeader(ByteView bytes) {
         .previous = {LoadLe<uint64_t>(at + 8)},
         .info = LoadLe<uint8_t>(at + 16),
         .manager = static_cast<ResourceManager>(at[17]),
-        .crc = LoadLe<uint32_t>(at + kCrcOffset),
+        .crc = LoadLe<uint32_t>(at + kRecordCrcOffset),
     };
 }
 
 bool RecordCrcMatches(ByteView record) {
     if (record.size() < kRecordHeaderBytes) return false;
     uint32_t crc = codec::Crc32c(0, record.subspan(kRecordHeaderBytes));
-    crc = codec::Crc32c(crc, record.first(kCrcOffset));
-    return crc == LoadLe<uint32_t>(record.data() + kCrcOffset);
+    crc = codec::Crc32c(crc, record.first(kRecordCrcOffset));
+    return crc == LoadLe<uint32_t>(record.data() + kRecordCrcOffset);
 }
 
 base::Status DecodeRecord(ByteView record, Record& out) {

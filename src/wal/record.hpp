@@ -16,6 +16,7 @@ namespace agri::wal {
 // SizeOfXLogRecord, XLR_MAX_BLOCK_ID + 1, and XLogRecordMaxSize of 16+ (15 has no such limit, but
 // palloc's 1 GB bounds it).
 inline constexpr uint32_t kRecordHeaderBytes = 24;
+inline constexpr size_t kRecordCrcOffset = 20;  // of xl_crc, the header's last field
 inline constexpr size_t kMaxBlockReferences = 33;
 inline constexpr uint32_t kMaxRecordBytes = 1020u << 20;
 

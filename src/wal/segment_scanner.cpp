@@ -17,7 +17,6 @@ using base::ErrorCode;
 using base::Lsn;
 using base::MakeError;
 
-constexpr size_t kCrcOffset = 20;
 
 class Scanner {
    public:
@@ -169,7 +168,7 @@ bool Scanner::TakeGathered() {
     }
     const RecordHeader header = LoadRecordHeader(fixed);
     if (!CheckHeader(header)) return false;
-    if (codec::Crc32c(crc, ByteView(fixed).first(kCrcOffset)) != header.crc) {
+    if (codec::Crc32c(crc, ByteView(fixed).first(kRecordCrcOffset)) != header.crc) {
         return EndEarly("incorrect resource manager data checksum in record at " +
                         pages_.LsnAt(offset_).ToString());
     }

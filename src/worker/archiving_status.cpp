@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "worker/json_value.hpp"
 #include "worker/runtime_folder.hpp"
 
 namespace agri::worker {
@@ -24,8 +25,6 @@ json MemoryBytes() {
     if (!(statm >> total_pages >> resident_pages)) return nullptr;
     return resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
-
-json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
 json ErrorDocument(const base::Error& error) {
     return {{"code", base::ErrorCodeName(error.code)},

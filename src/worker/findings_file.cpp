@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "worker/json_value.hpp"
+
 namespace agri::worker {
 
 using base::Result;
@@ -15,8 +17,6 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t kBufferBytes = 64u << 10;
-
-json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "worker/json_value.hpp"
 #include "worker/runtime_folder.hpp"
 
 namespace agri::worker {
@@ -13,8 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kInterval(500);
 constexpr std::chrono::seconds kRateWindow(10);
-
-json OrNull(uint64_t value) { return value == 0 ? json(nullptr) : json(value); }
 
 }  // namespace
 

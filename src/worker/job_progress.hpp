@@ -11,7 +11,7 @@
 
 #include "base/clock.hpp"
 #include "engine/progress.hpp"
-#include "nlohmann/json.hpp"
+#include <nlohmann/json.hpp>
 
 namespace agri::worker {
 

@@ -10,13 +10,8 @@ namespace {
 
 using base::AsBytes;
 using base::ErrorCode;
+using test::ExpectCorrupt;
 using test::TestEntry;
-
-template <class T>
-void ExpectCorrupt(const base::Result<T>& result) {
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, ErrorCode::kCorrupt);
-}
 
 format::ChunkRef Chunk() {
     format::ChunkRef ref;

@@ -16,7 +16,7 @@ using test::Counting;
 using test::FixedSealing;
 using testing::HasSubstr;
 
-constexpr const char* kKey = "clusters/main/incarnations/00000001";
+constexpr const char* kObjectKey = "clusters/main/incarnations/00000001";
 constexpr const char* kOtherKey = "clusters/main/incarnations/00000002";
 
 class ObjectTest : public testing::Test {
@@ -28,7 +28,7 @@ class ObjectTest : public testing::Test {
     }
     // Reads `content` as the object of that key.
     base::Result<base::Bytes> Read(base::Bytes content, const SealingContext& sealing,
-                                   const std::string& key = kKey) {
+                                   const std::string& key = kObjectKey) {
         disk_->Overwrite(key, std::move(content));
         return GetRecord(storage_, sealing, key);
     }
@@ -72,44 +72,44 @@ TEST_F(ObjectTest, Header_UnknownKindSealingOrMagic_IsCorrupt) {
 
 TEST_F(ObjectTest, Record_GoldenFile_IsReadAndWrittenToTheByte) {
     test::Golden golden = test::ReadGolden("v1_incarnation");
-    ASSERT_EQ(golden.key, kKey);
+    ASSERT_EQ(golden.key, kObjectKey);
     auto plain = Read(golden.content, sealing_);
     ASSERT_TRUE(plain) << plain.error().ToString();
     EXPECT_THAT(std::string(base::AsText(*plain)), HasSubstr("15-7300000000000000001"));
     // zstd leaves it alone, so that writing it again gives the same bytes.
-    disk_->Erase(kKey);
-    EXPECT_EQ(PutAndLook(sealing_, kKey, base::AsText(*plain)), golden.content);
+    disk_->Erase(kObjectKey);
+    EXPECT_EQ(PutAndLook(sealing_, kObjectKey, base::AsText(*plain)), golden.content);
 }
 
 TEST_F(ObjectTest, Record_PutAndGot_IsTheSame) {
     for (std::string plain : {std::string(), std::string("short"), std::string(100000, 'r')}) {
-        disk_->Erase(kKey);
-        PutAndLook(sealing_, kKey, plain);
-        auto got = GetRecord(storage_, sealing_, kKey);
+        disk_->Erase(kObjectKey);
+        PutAndLook(sealing_, kObjectKey, plain);
+        auto got = GetRecord(storage_, sealing_, kObjectKey);
         ASSERT_TRUE(got) << got.error().ToString();
         EXPECT_EQ(base::AsText(*got), plain);
     }
 }
 
 TEST_F(ObjectTest, Record_KeyIsTaken_ReportsExistsAndLeavesIt) {
-    base::Bytes first = PutAndLook(sealing_, kKey, "first");
-    auto second = PutRecord(storage_, sealing_, kKey, base::AsBytes("second"));
+    base::Bytes first = PutAndLook(sealing_, kObjectKey, "first");
+    auto second = PutRecord(storage_, sealing_, kObjectKey, base::AsBytes("second"));
     ASSERT_TRUE(second);
     EXPECT_EQ(*second, storage::PutOutcome::kExists);
-    EXPECT_EQ(*disk_->Snapshot().at(kKey), first);
+    EXPECT_EQ(*disk_->Snapshot().at(kObjectKey), first);
 }
 
 TEST_F(ObjectTest, Record_AnyBitFlipped_IsRefusedByName) {
     for (auto method : {codec::SealingMethod::kAes256Gcm, codec::SealingMethod::kNone}) {
         FixedSealing sealing(method);
-        disk_->Erase(kKey);
-        base::Bytes whole = PutAndLook(sealing, kKey, "a small record");
+        disk_->Erase(kObjectKey);
+        base::Bytes whole = PutAndLook(sealing, kObjectKey, "a small record");
         for (size_t bit = 0; bit < whole.size() * 8; ++bit) {
             base::Bytes damaged = whole;
             damaged[bit / 8] ^= std::byte{1} << (bit % 8);
             auto got = Read(damaged, sealing);
             ASSERT_FALSE(got) << "byte " << bit / 8;
-            EXPECT_THAT(got.error().message, HasSubstr(kKey)) << "byte " << bit / 8;
+            EXPECT_THAT(got.error().message, HasSubstr(kObjectKey)) << "byte " << bit / 8;
             // The version says "upgrade", and an encrypted object's key version "another key".
             bool version = bit / 8 == 8 || bit / 8 == 9;
             bool key_version = method == codec::SealingMethod::kAes256Gcm && bit / 8 / 4 == 3;
@@ -120,29 +120,29 @@ TEST_F(ObjectTest, Record_AnyBitFlipped_IsRefusedByName) {
 }
 
 TEST_F(ObjectTest, Record_CutOrExtended_IsCorrupt) {
-    base::Bytes whole = PutAndLook(sealing_, kKey, "a small record");
+    base::Bytes whole = PutAndLook(sealing_, kObjectKey, "a small record");
     for (size_t length = 0; length < whole.size(); ++length) {
         auto got = Read({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(length)}, sealing_);
         ASSERT_FALSE(got) << length;
         EXPECT_EQ(got.error().code, ErrorCode::kCorrupt) << length;
-        EXPECT_THAT(got.error().message, HasSubstr(kKey)) << length;
+        EXPECT_THAT(got.error().message, HasSubstr(kObjectKey)) << length;
     }
     whole.push_back(std::byte{0});
     EXPECT_EQ(Read(whole, sealing_).error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(ObjectTest, Record_SwappedWithAnother_IsCorrupt) {
-    base::Bytes one = PutAndLook(sealing_, kKey, "one");
+    base::Bytes one = PutAndLook(sealing_, kObjectKey, "one");
     base::Bytes other = PutAndLook(sealing_, kOtherKey, "two");
-    EXPECT_EQ(Read(other, sealing_, kKey).error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(Read(other, sealing_, kObjectKey).error().code, ErrorCode::kCorrupt);
     EXPECT_EQ(Read(one, sealing_, kOtherKey).error().code, ErrorCode::kCorrupt);
-    EXPECT_TRUE(Read(one, sealing_, kKey));
+    EXPECT_TRUE(Read(one, sealing_, kObjectKey));
 }
 
 TEST_F(ObjectTest, Record_OfAnotherRepository_IsCorruptAndNamesBoth) {
     FixedSealing foreign;
     foreign.id = Counting<16>(0xF0);
-    base::Bytes object = PutAndLook(foreign, kKey, "foreign");
+    base::Bytes object = PutAndLook(foreign, kObjectKey, "foreign");
     auto got = Read(object, sealing_);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, ErrorCode::kCorrupt);
@@ -151,7 +151,7 @@ TEST_F(ObjectTest, Record_OfAnotherRepository_IsCorruptAndNamesBoth) {
 }
 
 TEST_F(ObjectTest, Record_WithoutSealingInASealedRepository_IsRefused) {
-    base::Bytes plain = PutAndLook(FixedSealing(codec::SealingMethod::kNone), kKey, "forged");
+    base::Bytes plain = PutAndLook(FixedSealing(codec::SealingMethod::kNone), kObjectKey, "forged");
     auto got = Read(plain, sealing_);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, ErrorCode::kCorrupt);
@@ -159,22 +159,22 @@ TEST_F(ObjectTest, Record_WithoutSealingInASealedRepository_IsRefused) {
 }
 
 TEST_F(ObjectTest, Record_SealedInAnUnsealedRepository_IsRefused) {
-    base::Bytes sealed = PutAndLook(sealing_, kKey, "sealed");
+    base::Bytes sealed = PutAndLook(sealing_, kObjectKey, "sealed");
     auto got = Read(sealed, FixedSealing(codec::SealingMethod::kNone));
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(ObjectTest, Record_AnotherKindInItsPlace_IsCorrupt) {
-    auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kKey, kNoCompression);
+    auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kObjectKey, kNoCompression);
     ASSERT_TRUE(writer && writer->Finish({}));
-    auto got = GetRecord(storage_, sealing_, kKey);
+    auto got = GetRecord(storage_, sealing_, kObjectKey);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(ObjectTest, Record_Missing_IsNotFound) {
-    EXPECT_EQ(GetRecord(storage_, sealing_, kKey).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(GetRecord(storage_, sealing_, kObjectKey).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(ObjectTest, Record_AboveTheLimit_IsRefusedUnread) {

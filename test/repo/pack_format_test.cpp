@@ -12,17 +12,8 @@ namespace {
 using base::AsBytes;
 using base::ErrorCode;
 using test::TestPacks;
+using test::ExpectCorrupt;
 using test::TestRepository;
-
-void ExpectCorrupt(const base::Status& status) {
-    ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::kCorrupt);
-}
-template <class T>
-void ExpectCorrupt(const base::Result<T>& result) {
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, ErrorCode::kCorrupt);
-}
 
 TEST(PackRefTest, Add_FieldsOutOfForm_AreCorrupt) {
     TestRepository test;

@@ -14,25 +14,25 @@ using test::FixedSealing;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kKey = "clusters/main/wal/000000010000000000000001";
+constexpr const char* kStreamKey = "clusters/main/wal/000000010000000000000001";
 
 class SealedStreamTest : public testing::Test {
    protected:
     using Frames = std::vector<std::string>;
 
     base::Bytes Write(const SealingContext& sealing, const Frames& frames, int level = 3) {
-        disk_->Erase(kKey);
-        auto writer = SealedWriter::Create(storage_, sealing, ObjectKind::kWal, kKey, level);
+        disk_->Erase(kStreamKey);
+        auto writer = SealedWriter::Create(storage_, sealing, ObjectKind::kWal, kStreamKey, level);
         EXPECT_TRUE(writer);
         for (size_t i = 0; i + 1 < frames.size(); ++i)
             EXPECT_TRUE(writer->AppendFrame(base::AsBytes(frames[i])));
         auto outcome = writer->Finish(base::AsBytes(frames.back()));
         EXPECT_TRUE(outcome && *outcome == storage::PutOutcome::kCreated);
-        base::Bytes object = *disk_->Snapshot().at(kKey);
+        base::Bytes object = *disk_->Snapshot().at(kStreamKey);
         EXPECT_EQ(writer->stored_bytes(), object.size());
         return object;
     }
-    base::Result<Frames> Read(const SealingContext& sealing, const std::string& key = kKey) {
+    base::Result<Frames> Read(const SealingContext& sealing, const std::string& key = kStreamKey) {
         AGRI_ASSIGN(auto reader, SealedReader::Open(storage_, sealing, ObjectKind::kWal, key));
         Frames frames;
         while (true) {
@@ -42,7 +42,7 @@ class SealedStreamTest : public testing::Test {
         }
     }
     base::Result<Frames> ReadAs(base::Bytes content) {
-        disk_->Overwrite(kKey, std::move(content));
+        disk_->Overwrite(kStreamKey, std::move(content));
         return Read(sealing_);
     }
 
@@ -78,7 +78,7 @@ TEST_F(SealedStreamTest, Read_FramesOfAllSizes_GivesThemBack) {
 
 TEST_F(SealedStreamTest, Next_AfterTheLastFrame_StaysAtTheEnd) {
     Write(sealing_, {"only"});
-    auto reader = SealedReader::Open(storage_, sealing_, ObjectKind::kWal, kKey);
+    auto reader = SealedReader::Open(storage_, sealing_, ObjectKind::kWal, kStreamKey);
     ASSERT_TRUE(reader && reader->Next());
     for (int i = 0; i < 2; ++i) {
         auto next = reader->Next();
@@ -94,7 +94,7 @@ TEST_F(SealedStreamTest, Read_AnyBitFlipped_IsRefusedByName) {
         damaged[bit / 8] ^= std::byte{1} << (bit % 8);
         auto frames = ReadAs(damaged);
         ASSERT_FALSE(frames) << "byte " << bit / 8;
-        EXPECT_THAT(frames.error().message, HasSubstr(kKey)) << "byte " << bit / 8;
+        EXPECT_THAT(frames.error().message, HasSubstr(kStreamKey)) << "byte " << bit / 8;
     }
 }
 
@@ -104,7 +104,7 @@ TEST_F(SealedStreamTest, Read_CutAtAnyLength_IsCorrupt) {
         auto frames = ReadAs({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(length)});
         ASSERT_FALSE(frames) << length;
         EXPECT_EQ(frames.error().code, ErrorCode::kCorrupt) << length;
-        EXPECT_THAT(frames.error().message, HasSubstr(kKey)) << length;
+        EXPECT_THAT(frames.error().message, HasSubstr(kStreamKey)) << length;
     }
 }
 
@@ -138,11 +138,11 @@ TEST_F(SealedStreamTest, Read_FrameOfAnEarlierAttempt_IsCorrupt) {
 
 TEST_F(SealedStreamTest, Open_AnotherKind_SaysWhatItIs) {
     Write(sealing_, {"x"});
-    auto reader = SealedReader::Open(storage_, sealing_, ObjectKind::kManifest, kKey);
+    auto reader = SealedReader::Open(storage_, sealing_, ObjectKind::kManifest, kStreamKey);
     ASSERT_FALSE(reader);
     EXPECT_EQ(reader.error().code, ErrorCode::kCorrupt);
     EXPECT_THAT(reader.error().message, HasSubstr("is a WAL object where a manifest was expected"));
-    auto any = SealedReader::OpenAnyKind(storage_, sealing_, kKey);
+    auto any = SealedReader::OpenAnyKind(storage_, sealing_, kStreamKey);
     ASSERT_TRUE(any);
     EXPECT_EQ(any->header().kind, ObjectKind::kWal);
 }
@@ -157,22 +157,22 @@ TEST_F(SealedStreamTest, Read_StorageFails_KeepsItsCodeAndNamesTheObject) {
     auto frames = Read(sealing_);
     ASSERT_FALSE(frames);
     EXPECT_EQ(frames.error().code, ErrorCode::kUnavailable);
-    EXPECT_THAT(frames.error().message, HasSubstr(kKey));
+    EXPECT_THAT(frames.error().message, HasSubstr(kStreamKey));
 }
 
 TEST_F(SealedStreamTest, Finish_KeyIsTaken_ReportsExists) {
     base::Bytes first = Write(sealing_, {"first"});
-    auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kKey, 1);
+    auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kStreamKey, 1);
     ASSERT_TRUE(writer);
     auto outcome = writer->Finish(base::AsBytes("second"));
     ASSERT_TRUE(outcome);
     EXPECT_EQ(*outcome, storage::PutOutcome::kExists);
-    EXPECT_EQ(*disk_->Snapshot().at(kKey), first);
+    EXPECT_EQ(*disk_->Snapshot().at(kStreamKey), first);
 }
 
 TEST_F(SealedStreamTest, Writer_Destroyed_LeavesNothing) {
     {
-        auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kKey, 1);
+        auto writer = SealedWriter::Create(storage_, sealing_, ObjectKind::kWal, kStreamKey, 1);
         ASSERT_TRUE(writer && writer->AppendFrame(base::AsBytes("lost")));
     }
     EXPECT_TRUE(disk_->Snapshot().empty());

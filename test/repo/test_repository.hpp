@@ -22,6 +22,12 @@ inline constexpr uint64_t kTestSystem = 7239018273645501234u;
 inline constexpr uint64_t kTestSeed = 0x5eed5eed5eed5eed;
 inline constexpr std::string_view kTestBackup = "20261122T203501Z-full-3f9a";
 
+template <class T>
+void ExpectCorrupt(const base::Result<T>& result) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, base::ErrorCode::kCorrupt);
+}
+
 // The value, or a failed test and an exception that ends it.
 template <class T>
 T Must(base::Result<T> result) {

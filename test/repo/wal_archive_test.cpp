@@ -19,7 +19,7 @@ using test::TestRepository;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kSegment = "000000010000000A000000FE";
+constexpr const char* kArchivedSegment = "000000010000000A000000FE";
 
 WalFileName Name(std::string_view name) { return *WalFileName::Parse(name); }
 
@@ -53,7 +53,7 @@ class WalArchiveTest : public testing::Test {
 
 TEST_F(WalArchiveTest, Put_EveryKindOfFile_IsReadBack) {
     const std::pair<std::string_view, Bytes> files[] = {
-        {kSegment, segment_},
+        {kArchivedSegment, segment_},
         {"000000010000000A000000FE.partial", test::Noise(test::kTestSegmentBytes, 2)},
         {"000000010000000A000000FE.00000028.backup", test::Noise(300, 3)},
         {"00000002.history", test::Noise(40, 4)},
@@ -74,8 +74,8 @@ TEST_F(WalArchiveTest, Put_EveryKindOfFile_IsReadBack) {
 }
 
 TEST_F(WalArchiveTest, Put_FillsInWhatFollowsFromNameContentAndClock) {
-    const auto put = test::Must(Put(kSegment, segment_));
-    const auto index = test::Must(archive_.ReadIndex(Name(kSegment)));
+    const auto put = test::Must(Put(kArchivedSegment, segment_));
+    const auto index = test::Must(archive_.ReadIndex(Name(kArchivedSegment)));
     EXPECT_EQ(index.SerializeAsString(), put.index.SerializeAsString());
     EXPECT_EQ(index.kind(), format::WAL_SEGMENT);
     EXPECT_EQ(index.timeline(), 1u);
@@ -88,44 +88,44 @@ TEST_F(WalArchiveTest, Put_FillsInWhatFollowsFromNameContentAndClock) {
 }
 
 TEST_F(WalArchiveTest, ReadIndex_ReadsOnlyTheHead) {
-    test::Must(Put(kSegment, segment_));
-    Bytes content = test_.Content(Key(kSegment));
+    test::Must(Put(kArchivedSegment, segment_));
+    Bytes content = test_.Content(Key(kArchivedSegment));
     std::fill(content.begin() + 1000, content.end(), std::byte{0});
-    test_.disk->Overwrite(Key(kSegment), content);
+    test_.disk->Overwrite(Key(kArchivedSegment), content);
     const uint64_t before = test_.disk->operations();
-    EXPECT_TRUE(archive_.ReadIndex(Name(kSegment)));
+    EXPECT_TRUE(archive_.ReadIndex(Name(kArchivedSegment)));
     EXPECT_EQ(test_.disk->operations() - before, 2u);  // open, read
-    EXPECT_EQ(Read(kSegment).error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(Read(kArchivedSegment).error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(WalArchiveTest, Put_SameContentAgain_IsSuccessAndDurable) {
     // The first writer dies between publishing and making it durable.
     test_.disk->Fail({test::Operation::kSync, ErrorCode::kIo, "wal/"});
-    EXPECT_FALSE(Put(kSegment, segment_));
+    EXPECT_FALSE(Put(kArchivedSegment, segment_));
     test_.clock.Advance(std::chrono::hours(1));
-    const auto again = Put(kSegment, segment_, "db2");
+    const auto again = Put(kArchivedSegment, segment_, "db2");
     ASSERT_TRUE(again) << again.error().ToString();
     EXPECT_EQ(again->outcome, storage::PutOutcome::kExists);
     EXPECT_EQ(again->index.host(), "db1");
     test_.disk->CutPowerAfter(0);
     test_.disk->PowerOn(test::Unsynced::kLost);
-    EXPECT_EQ(test::Must(Read(kSegment)), segment_);
+    EXPECT_EQ(test::Must(Read(kArchivedSegment)), segment_);
 }
 
 TEST_F(WalArchiveTest, Put_DurabilityOfTheExistingFails_IsNotSuccess) {
-    test::Must(Put(kSegment, segment_));
+    test::Must(Put(kArchivedSegment, segment_));
     test_.disk->Fail({test::Operation::kSync, ErrorCode::kIo, "wal/"});
-    EXPECT_FALSE(Put(kSegment, segment_));
+    EXPECT_FALSE(Put(kArchivedSegment, segment_));
 }
 
 TEST_F(WalArchiveTest, Put_OtherContent_IsConflictThatTellsTheTwoApart) {
-    test::Must(Put(kSegment, segment_));
+    test::Must(Put(kArchivedSegment, segment_));
     test_.clock.Advance(std::chrono::hours(1));
     const Bytes other = test::Noise(test::kTestSegmentBytes, 2);
-    const auto put = Put(kSegment, other, "db2");
+    const auto put = Put(kArchivedSegment, other, "db2");
     ASSERT_FALSE(put);
     EXPECT_EQ(put.error().code, ErrorCode::kConflict);
-    EXPECT_THAT(put.error().message, HasSubstr(kSegment));
+    EXPECT_THAT(put.error().message, HasSubstr(kArchivedSegment));
     const auto prefix = [](const Bytes& content) {
         return base::ToHex(codec::Sha256(content)).substr(0, 16);
     };
@@ -134,35 +134,35 @@ TEST_F(WalArchiveTest, Put_OtherContent_IsConflictThatTellsTheTwoApart) {
                                     base::FormatTime(test_.clock.Now() - std::chrono::hours(1))})
         EXPECT_THAT(put.error().detail, HasSubstr(told));
     EXPECT_THAT(put.error().hint, HasSubstr("agri_backup lineage"));
-    EXPECT_EQ(test::Must(Read(kSegment)), segment_);
+    EXPECT_EQ(test::Must(Read(kArchivedSegment)), segment_);
 }
 
 TEST_F(WalArchiveTest, Put_ExistingIsUnreadable_IsCorruptAndNamesIt) {
-    test_.disk->Overwrite(Key(kSegment), test::Noise(500, 9));
-    const auto put = Put(kSegment, segment_);
+    test_.disk->Overwrite(Key(kArchivedSegment), test::Noise(500, 9));
+    const auto put = Put(kArchivedSegment, segment_);
     ASSERT_FALSE(put);
     EXPECT_EQ(put.error().code, ErrorCode::kCorrupt);
-    EXPECT_THAT(put.error().message, HasSubstr(Key(kSegment)));
+    EXPECT_THAT(put.error().message, HasSubstr(Key(kArchivedSegment)));
 }
 
 TEST_F(WalArchiveTest, Put_ExistingCannotBeReached_IsUnavailable) {
-    test::Must(Put(kSegment, segment_));
+    test::Must(Put(kArchivedSegment, segment_));
     test_.disk->Fail({test::Operation::kOpen, ErrorCode::kUnavailable, "wal/"});
-    EXPECT_EQ(Put(kSegment, segment_).error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(Put(kArchivedSegment, segment_).error().code, ErrorCode::kUnavailable);
     test_.disk->Fail({test::Operation::kOpen, ErrorCode::kNotFound, "wal/"});
-    EXPECT_EQ(Put(kSegment, segment_).error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(Put(kArchivedSegment, segment_).error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(WalArchiveTest, Put_WhatIsNoWalOfThisCluster_IsRefused) {
     EXPECT_EQ(Put("../etc/passwd", segment_).error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(Put("", segment_).error().code, ErrorCode::kInvalidArgument);
     const ByteView cut = ByteView(segment_).first(segment_.size() - 1);
-    EXPECT_EQ(Put(kSegment, cut).error().code, ErrorCode::kInvalidArgument);
-    EXPECT_EQ(Put(kSegment, {}).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(Put(kArchivedSegment, cut).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(Put(kArchivedSegment, {}).error().code, ErrorCode::kInvalidArgument);
     // With segments of 1 MiB there are 4096 to a log file, not more.
     EXPECT_EQ(Put("000000010000000A00001000", segment_).error().code, ErrorCode::kInvalidArgument);
     format::WalIndex foreign;
-    foreign.set_name(kSegment);
+    foreign.set_name(kArchivedSegment);
     foreign.set_system_identifier(test::kTestSystem + 1);
     const auto put = archive_.Put(foreign, segment_, 1, test_.clock);
     EXPECT_EQ(put.error().code, ErrorCode::kConflict);
@@ -171,18 +171,18 @@ TEST_F(WalArchiveTest, Put_WhatIsNoWalOfThisCluster_IsRefused) {
 
 TEST_F(WalArchiveTest, Put_MoreFactsThanAnIndexHolds_ArchivesWithoutThem) {
     format::WalIndex index;
-    index.set_name(kSegment);
+    index.set_name(kArchivedSegment);
     for (int i = 0; i < 50000; ++i) index.add_restore_points()->set_name(std::string(63, 'r'));
     const auto put = archive_.Put(index, segment_, 1, test_.clock);
     ASSERT_TRUE(put) << put.error().ToString();
     EXPECT_EQ(put->index.restore_points_size(), 0);
     EXPECT_NE(put->index.scan_problem(), "");
-    EXPECT_EQ(test::Must(Read(kSegment)), segment_);
+    EXPECT_EQ(test::Must(Read(kArchivedSegment)), segment_);
 }
 
 TEST_F(WalArchiveTest, Put_TextThatCouldNotBeReadBack_IsRefused) {
-    EXPECT_EQ(Put(kSegment, segment_, "h\xf6st").error().code, ErrorCode::kInvalidArgument);
-    EXPECT_FALSE(test::Must(archive_.Exists(Name(kSegment))));
+    EXPECT_EQ(Put(kArchivedSegment, segment_, "h\xf6st").error().code, ErrorCode::kInvalidArgument);
+    EXPECT_FALSE(test::Must(archive_.Exists(Name(kArchivedSegment))));
 }
 
 TEST_F(WalArchiveTest, Put_PowerLostAtAnyPoint_NeverAcknowledgesWhatIsLost) {
@@ -199,8 +199,8 @@ TEST_F(WalArchiveTest, Put_PowerLostAtAnyPoint_NeverAcknowledgesWhatIsLost) {
 }
 
 TEST_F(WalArchiveTest, Read_SinkFails_PassesItsErrorOn) {
-    test::Must(Put(kSegment, segment_));
-    const auto read = archive_.Read(Name(kSegment), [](ByteView) -> base::Status {
+    test::Must(Put(kArchivedSegment, segment_));
+    const auto read = archive_.Read(Name(kArchivedSegment), [](ByteView) -> base::Status {
         return base::MakeError(ErrorCode::kNoSpace, "pg_wal is full");
     });
     EXPECT_EQ(read.error().message, "pg_wal is full");

@@ -20,7 +20,7 @@ using testing::AnyOf;
 using testing::HasSubstr;
 
 constexpr const char* kHistory = "00000002.history";
-constexpr const char* kSegment = "000000010000000000000003";
+constexpr const char* kDamagedSegment = "000000010000000000000003";
 constexpr std::string_view kText = "1\t0/3000000\tno recovery target specified\n";
 
 class WalDamageTest : public testing::TestWithParam<bool> {
@@ -134,7 +134,7 @@ TEST_P(WalDamageTest, ObjectOfAnotherKind_IsCorrupt) {
 
 TEST(WalIndexTest, Parse_SegmentOfAnotherSize_IsCorrupt) {
     test::ManualClock clock;
-    const WalFileName file = *WalFileName::Parse(kSegment);
+    const WalFileName file = *WalFileName::Parse(kDamagedSegment);
     format::WalIndex sound;
     const Bytes content(test::kTestSegmentBytes);
     ASSERT_TRUE(CompleteWalIndex(file, content, test::kTestSegmentBytes, clock, sound));

@@ -17,6 +17,9 @@
 
 namespace agri::test {
 
+inline constexpr std::string_view kSampleContent = "what the object holds";
+inline constexpr char kSampleKey[] = "a/b/object";
+
 inline storage::PosixCalls CallsWithoutSync() {
     storage::PosixCalls calls = storage::RealPosixCalls();
     calls.fsync = calls.syncfs = [](int) { return 0; };

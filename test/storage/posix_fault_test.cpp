@@ -16,8 +16,6 @@ using storage::ObjectInfo;
 using storage::PosixStorage;
 using storage::PutOutcome;
 
-constexpr std::string_view kContent = "what the object holds";
-constexpr char kKey[] = "a/b/object";
 constexpr int kErrors[] = {EIO, ENOSPC, ESTALE, EACCES, EROFS, EDQUOT};
 
 class PosixFaultTest : public testing::TestWithParam<int> {
@@ -60,7 +58,7 @@ class PosixFaultTest : public testing::TestWithParam<int> {
     void FailEachCall(const Operation& operation, const After& after) {
         for (uint64_t number = 0;; number++) {
             Attempt attempt;
-            ASSERT_EQ(Unhurt(attempt.folder)->Put(kKey, AsBytes(kContent)), PutOutcome::kCreated);
+            ASSERT_EQ(Unhurt(attempt.folder)->Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
             attempt.posix.FailCall(number, GetParam());
             base::Result<bool> answer = operation(*attempt.storage);
             SCOPED_TRACE(attempt.posix.failed() + " as call " + std::to_string(number));
@@ -89,24 +87,24 @@ TEST_P(PosixFaultTest, Put_AnyCallFails_ShowsAllOrNothingAndCanBeRepeated) {
     for (uint64_t number = 0;; number++) {
         Attempt attempt;
         attempt.posix.FailCall(number, GetParam());
-        auto outcome = attempt.storage->Put(kKey, AsBytes(kContent));
+        auto outcome = attempt.storage->Put(kSampleKey, AsBytes(kSampleContent));
         attempt.posix.FailNoCall();
         const std::string failed = attempt.posix.failed();
         SCOPED_TRACE(failed + " as call " + std::to_string(number));
         auto unhurt = Unhurt(attempt.folder);
-        std::string shown = Get(*unhurt, kKey);
+        std::string shown = Get(*unhurt, kSampleKey);
         if (outcome)
-            EXPECT_EQ(shown, kContent);
+            EXPECT_EQ(shown, kSampleContent);
         else
-            EXPECT_TRUE(shown == kContent || shown == "not_found") << shown;
+            EXPECT_TRUE(shown == kSampleContent || shown == "not_found") << shown;
         EXPECT_FALSE(outcome && (failed == "fsync" || failed == "write"));
-        EXPECT_EQ(List(*unhurt).size(), shown == kContent ? 1u : 0u);
+        EXPECT_EQ(List(*unhurt).size(), shown == kSampleContent ? 1u : 0u);
 
-        auto again = attempt.storage->Put(kKey, AsBytes(kContent));
+        auto again = attempt.storage->Put(kSampleKey, AsBytes(kSampleContent));
         ASSERT_TRUE(again) << again.error().ToString();
-        EXPECT_EQ(*again, shown == kContent ? PutOutcome::kExists : PutOutcome::kCreated);
-        EXPECT_TRUE(attempt.storage->EnsureDurable(kKey));
-        EXPECT_EQ(Get(*unhurt, kKey), kContent);
+        EXPECT_EQ(*again, shown == kSampleContent ? PutOutcome::kExists : PutOutcome::kCreated);
+        EXPECT_TRUE(attempt.storage->EnsureDurable(kSampleKey));
+        EXPECT_EQ(Get(*unhurt, kSampleKey), kSampleContent);
         EXPECT_EQ(TemporaryFiles(attempt.folder), failed == "unlinkat" ? 1u : 0u);
         failed_calls.insert(failed);
         if (failed.empty()) break;
@@ -117,15 +115,15 @@ TEST_P(PosixFaultTest, Put_AnyCallFails_ShowsAllOrNothingAndCanBeRepeated) {
 
 TEST_P(PosixFaultTest, Get_AnyCallFails_IsNeverNotFound) {
     FailEachCall([](storage::Storage& storage) -> base::Result<bool> {
-        AGRI_ASSIGN(base::Bytes content, storage.Get(kKey, 1000));
-        return base::AsText(content) == kContent;
+        AGRI_ASSIGN(base::Bytes content, storage.Get(kSampleKey, 1000));
+        return base::AsText(content) == kSampleContent;
     });
 }
 
 TEST_P(PosixFaultTest, Stat_AnyCallFails_IsNeverAbsent) {
     FailEachCall([](storage::Storage& storage) -> base::Result<bool> {
-        AGRI_ASSIGN(auto size, storage.Stat(kKey));
-        return size == kContent.size();
+        AGRI_ASSIGN(auto size, storage.Stat(kSampleKey));
+        return size == kSampleContent.size();
     });
 }
 
@@ -150,7 +148,7 @@ TEST_P(PosixFaultTest, Children_AnyCallFails_IsNeverIncomplete) {
 TEST_P(PosixFaultTest, Remove_AnyCallFails_IsReportedAndCanBeRepeated) {
     FailEachCall(
         [](storage::Storage& storage) -> base::Result<bool> {
-            AGRI_TRY(storage.Remove(kKey));
+            AGRI_TRY(storage.Remove(kSampleKey));
             return true;
         },
         [](storage::Storage& unhurt) { EXPECT_TRUE(List(unhurt).empty()); });
@@ -158,7 +156,7 @@ TEST_P(PosixFaultTest, Remove_AnyCallFails_IsReportedAndCanBeRepeated) {
 
 TEST_P(PosixFaultTest, EnsureDurable_AnyCallFails_IsReported) {
     FailEachCall([](storage::Storage& storage) -> base::Result<bool> {
-        AGRI_TRY(storage.EnsureDurable(kKey));
+        AGRI_TRY(storage.EnsureDurable(kSampleKey));
         return true;
     });
 }

@@ -15,8 +15,6 @@ using storage::PosixStorage;
 using storage::PutOutcome;
 using Lost = FaultyPosix::Lost;
 
-constexpr std::string_view kContent = "what the object holds";
-constexpr char kKey[] = "a/b/object";
 
 class PosixPowerLossTest : public testing::TestWithParam<Lost> {
    protected:
@@ -28,7 +26,7 @@ class PosixPowerLossTest : public testing::TestWithParam<Lost> {
         }
     };
     static std::string Get(const TemporaryFolder& folder) {
-        auto content = PosixStorage::Open(folder.path()).value()->Get(kKey, 1000);
+        auto content = PosixStorage::Open(folder.path()).value()->Get(kSampleKey, 1000);
         if (content) return std::string(base::AsText(*content));
         return std::string(base::ErrorCodeName(content.error().code));
     }
@@ -56,17 +54,17 @@ TEST_P(PosixPowerLossTest, Put_PowerLostAfterAnyCall_KeepsWhatWasAcknowledged) {
         Machine machine;
         auto storage = machine.Open();
         machine.posix.StopAfter(calls);
-        auto outcome = storage->Put(kKey, AsBytes(kContent));
+        auto outcome = storage->Put(kSampleKey, AsBytes(kSampleContent));
         storage.reset();
         acknowledged = outcome.has_value();
         machine.posix.CutPower(machine.folder.path(), GetParam());
         std::string shown = Get(machine.folder);
-        EXPECT_TRUE(shown == kContent || (!outcome && shown == "not_found")) << shown;
+        EXPECT_TRUE(shown == kSampleContent || (!outcome && shown == "not_found")) << shown;
 
         machine.posix.Resume();
-        auto again = machine.Open()->Put(kKey, AsBytes(kContent));
+        auto again = machine.Open()->Put(kSampleKey, AsBytes(kSampleContent));
         ASSERT_TRUE(again);
-        EXPECT_EQ(Get(machine.folder), kContent);
+        EXPECT_EQ(Get(machine.folder), kSampleContent);
         ASSERT_LT(calls, 100u);
     }
 }
@@ -80,18 +78,18 @@ TEST_P(PosixPowerLossTest, EnsureDurable_FirstWriterDiedAfterAnyCall_MakesUpForI
         Machine machine;
         auto first = machine.Open(), second = machine.Open();
         machine.posix.StopAfter(calls);
-        acknowledged = first->Put(kKey, AsBytes(kContent)).has_value();
+        acknowledged = first->Put(kSampleKey, AsBytes(kSampleContent)).has_value();
         first.reset();
         machine.posix.Resume();
 
-        auto outcome = second->Put(kKey, AsBytes(kContent));
+        auto outcome = second->Put(kSampleKey, AsBytes(kSampleContent));
         ASSERT_TRUE(outcome);
         found |= !acknowledged && *outcome == PutOutcome::kExists;
         if (*outcome == PutOutcome::kExists) {
-            ASSERT_TRUE(second->EnsureDurable(kKey));
+            ASSERT_TRUE(second->EnsureDurable(kSampleKey));
         }
         machine.posix.CutPower(machine.folder.path(), GetParam());
-        EXPECT_EQ(Get(machine.folder), kContent);
+        EXPECT_EQ(Get(machine.folder), kSampleContent);
     }
     EXPECT_TRUE(found);
 }
@@ -106,9 +104,9 @@ TEST_P(PosixPowerLossTest, Put_IntoFoldersOfADeadWriter_IsDurable) {
         machine.posix.StopAfter(calls);
         acknowledged = storage->Put("a/b/neighbour", AsBytes("x")).has_value();
         machine.posix.Resume();
-        ASSERT_EQ(storage->Put(kKey, AsBytes(kContent)), PutOutcome::kCreated);
+        ASSERT_EQ(storage->Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
         machine.posix.CutPower(machine.folder.path(), GetParam());
-        EXPECT_EQ(Get(machine.folder), kContent);
+        EXPECT_EQ(Get(machine.folder), kSampleContent);
     }
 }
 
@@ -120,14 +118,14 @@ TEST_P(PosixPowerLossTest, Put_IntoAFolderRemadeByOthers_IsDurable) {
         SCOPED_TRACE(calls);
         Machine machine;
         auto first = machine.Open(), second = machine.Open();
-        ASSERT_TRUE(first->Put(kKey, AsBytes("earlier")));
-        ASSERT_TRUE(second->Remove(kKey));
+        ASSERT_TRUE(first->Put(kSampleKey, AsBytes("earlier")));
+        ASSERT_TRUE(second->Remove(kSampleKey));
         machine.posix.StopAfter(calls);
         acknowledged = second->Put("a/b/neighbour", AsBytes("x")).has_value();
         machine.posix.Resume();
-        ASSERT_EQ(first->Put(kKey, AsBytes(kContent)), PutOutcome::kCreated);
+        ASSERT_EQ(first->Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
         machine.posix.CutPower(machine.folder.path(), GetParam());
-        EXPECT_EQ(Get(machine.folder), kContent);
+        EXPECT_EQ(Get(machine.folder), kSampleContent);
     }
 }
 
@@ -172,14 +170,14 @@ TEST(PosixStutterTest, EveryCall_InterruptedAndShort_SucceedsInTheEnd) {
     FaultyPosix posix;
     posix.Stutter();
     auto storage = PosixStorage::Open(folder.path(), posix.calls()).value();
-    EXPECT_EQ(storage->Put(kKey, AsBytes(kContent)), PutOutcome::kCreated);
-    EXPECT_EQ(storage->Put(kKey, AsBytes("other")), PutOutcome::kExists);
-    EXPECT_EQ(base::AsText(storage->Get(kKey, 1000).value()), kContent);
-    EXPECT_TRUE(storage->EnsureDurable(kKey));
+    EXPECT_EQ(storage->Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
+    EXPECT_EQ(storage->Put(kSampleKey, AsBytes("other")), PutOutcome::kExists);
+    EXPECT_EQ(base::AsText(storage->Get(kSampleKey, 1000).value()), kSampleContent);
+    EXPECT_TRUE(storage->EnsureDurable(kSampleKey));
     EXPECT_EQ(storage->Children("a/b/").value().size(), 1u);
     EXPECT_TRUE(storage->RemoveLitter());
-    EXPECT_TRUE(storage->Remove(kKey));
-    EXPECT_EQ(storage->Stat(kKey).value(), std::nullopt);
+    EXPECT_TRUE(storage->Remove(kSampleKey));
+    EXPECT_EQ(storage->Stat(kSampleKey).value(), std::nullopt);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Bytes Integers(std::initializer_list<uint32_t> values) {
     return bytes;
 }
 
-class Sample {
+class WrittenBlocks {
    public:
     WalBuilder wal;
 
@@ -40,7 +40,7 @@ class Sample {
 };
 
 TEST(ChangedBlocks, BlockReferences_AreMarkedButNotTheFreeSpaceMap) {
-    Sample sample;
+    WrittenBlocks sample;
     sample.Touch(7);
     sample.Touch(3);
     sample.Touch(7);
@@ -56,7 +56,7 @@ TEST(ChangedBlocks, BlockReferences_AreMarkedButNotTheFreeSpaceMap) {
 }
 
 TEST(ChangedBlocks, Create_MakesTheForkNew) {
-    Sample sample;
+    WrittenBlocks sample;
     sample.Touch(7);
     sample.wal.Append(ResourceManager::kStorage, 0x10, Integers({1663, 5, 16384, 0}));
     sample.Touch(2);
@@ -66,7 +66,7 @@ TEST(ChangedBlocks, Create_MakesTheForkNew) {
 }
 
 TEST(ChangedBlocks, Truncate_LimitsMainAndVisibilityMap) {
-    Sample sample;
+    WrittenBlocks sample;
     for (uint32_t block : {1u, 99u, 100u, 70000u}) sample.Touch(block);
     sample.wal.Append(ResourceManager::kStorage, 0x20, Integers({100, 1663, 5, 16384, 7}));
     sample.Touch(120);
@@ -80,7 +80,7 @@ TEST(ChangedBlocks, Truncate_LimitsMainAndVisibilityMap) {
 
 TEST(ChangedBlocks, DropAtCommitOrAbort_MakesAllForksNew) {
     for (int kind : {0x80, 0xA0, 0xB0, 0xC0}) {
-        Sample sample;
+        WrittenBlocks sample;
         sample.Touch(7);
         // Time, xinfo (relations), their number, one relation.
         sample.wal.Append(ResourceManager::kTransaction, static_cast<uint8_t>(kind),
@@ -94,7 +94,7 @@ TEST(ChangedBlocks, DropAtCommitOrAbort_MakesAllForksNew) {
 
 TEST(ChangedBlocks, DatabaseCreatedOrDropped_MakesItsRelationsNew) {
     const auto database_record = [](int kind, const Bytes& data) {
-        Sample sample;
+        WrittenBlocks sample;
         sample.wal.Append(ResourceManager::kDatabase, static_cast<uint8_t>(kind), data);
         return sample.Collect();
     };
@@ -108,7 +108,7 @@ TEST(ChangedBlocks, DatabaseCreatedOrDropped_MakesItsRelationsNew) {
 
 TEST(ChangedBlocks, UnreadableOrMinimal_IsUnusable) {
     const auto reason = [](ResourceManager manager, int info, const Bytes& data) {
-        Sample sample;
+        WrittenBlocks sample;
         sample.wal.Append(manager, static_cast<uint8_t>(info), data);
         return sample.Collect().unusable_reason();
     };
@@ -128,7 +128,7 @@ TEST(ChangedBlocks, UnreadableOrMinimal_IsUnusable) {
 }
 
 TEST(ChangedBlocks, Append_EqualsOneScan) {
-    Sample first, second;
+    WrittenBlocks first, second;
     for (uint32_t block : {1u, 5u, 9u}) first.Touch(block);
     second.Touch(8);
     second.wal.Append(ResourceManager::kStorage, 0x20, Integers({4, 1663, 5, 16384, 1}));

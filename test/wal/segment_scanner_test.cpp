@@ -12,18 +12,6 @@ namespace {
 using base::Bytes;
 using base::Lsn;
 
-constexpr uint64_t kSegment = kMinSegmentBytes;
-
-SegmentScan Scan(const Bytes& segment, RecordVisitor* visitor = nullptr) {
-    ScanOptions options;
-    options.visitor = visitor;
-    auto scan = ScanSegment(segment, options);
-    EXPECT_TRUE(scan) << scan.error().ToString();
-    return scan ? std::move(*scan) : SegmentScan();
-}
-
-size_t OffsetOf(Lsn lsn) { return lsn.value % kSegment; }
-
 TEST(ScanSegment, PlainRecords_CountsThemAndEndsAtTheUnwritten) {
     WalBuilder wal;
     const Lsn first = wal.Filler();

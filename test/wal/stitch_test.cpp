@@ -11,16 +11,6 @@ using base::Bytes;
 using base::Lsn;
 using golden::RecordCollector;
 
-constexpr uint64_t kSegment = kMinSegmentBytes;
-
-size_t OffsetOf(Lsn lsn) { return lsn.value % kSegment; }
-
-SegmentScan Scan(const Bytes& segment, RecordVisitor* visitor = nullptr) {
-    auto scan = ScanSegment(segment, {.visitor = visitor});
-    EXPECT_TRUE(scan) << scan.error().ToString();
-    return scan ? std::move(*scan) : SegmentScan();
-}
-
 // Segments of `wal` scanned and stitched; all results and the joined records.
 struct Joined {
     std::vector<SegmentScan> scans;

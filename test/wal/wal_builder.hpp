@@ -2,6 +2,8 @@
 // segments with their headers. What it writes can then be damaged on purpose.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "wal/page.hpp"
 #include "wal/record.hpp"
 #include "wal/transaction.hpp"
+#include "wal/segment_scanner.hpp"
 
 namespace agri::wal {
 
@@ -165,5 +168,16 @@ class WalBuilder {
     base::Bytes bytes_;
     base::Lsn previous_;
 };
+
+inline constexpr uint64_t kSegment = kMinSegmentBytes;  // of a builder without options
+
+inline size_t OffsetOf(base::Lsn lsn) { return lsn.value % kSegment; }
+
+// The scan of a segment that must have one.
+inline SegmentScan Scan(const base::Bytes& segment, RecordVisitor* visitor = nullptr) {
+    auto scan = ScanSegment(segment, {.visitor = visitor});
+    EXPECT_TRUE(scan) << scan.error().ToString();
+    return scan ? std::move(*scan) : SegmentScan();
+}
 
 }  // namespace agri::wal
