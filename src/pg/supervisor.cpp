@@ -25,6 +25,8 @@ constexpr int kHealthyMs = 60000;
 constexpr int kEndGraceMs = 10000;
 // Files (a configuration file, a role) appear without a signal.
 constexpr int kLookAgainMs = 10000;
+// While the archiver fails: core would let it rest for a minute after three tries.
+constexpr int kFailingLookMs = 1000;
 constexpr int kReapPollMs = 100;
 constexpr int kRestartSeconds = 5;
 
@@ -161,9 +163,22 @@ void BuryIfEnded() {
     PlanRestart(text, "The server log has its last words; it is started again by itself.");
 }
 
+bool IsArchiverFailing() {
+    LWLockAcquire(shared->lock, LW_SHARED);
+    bool failing = shared->archiver.failing_since != 0;
+    LWLockRelease(shared->lock);
+    return failing;
+}
+
+// What the archiver met may be over, and only its next try can tell.
+void WakeFailingArchiver() {
+    if (watch.process.pid != 0 && IsArchiverFailing()) PgArchWakeup();
+}
+
 int PauseMs() {
     if (watch.kill_at != 0) return kReapPollMs;
-    if (watch.process.pid != 0 || watch.start_after == 0) return kLookAgainMs;
+    if (watch.process.pid != 0) return IsArchiverFailing() ? kFailingLookMs : kLookAgainMs;
+    if (watch.start_after == 0) return kLookAgainMs;
     long ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), watch.start_after);
     return static_cast<int>(Max(Min(ms, static_cast<long>(kLookAgainMs)), 1L));
 }
@@ -216,6 +231,7 @@ extern "C" PGDLLEXPORT void AgriSupervisorMain(Datum /*argument*/) {
         Wait();
         Listen();
         BuryIfEnded();
+        WakeFailingArchiver();
     }
     // Exit code 0 would tell the postmaster never to start it again.
     proc_exit(1);

@@ -30,6 +30,13 @@ SELECT * FROM agri_verify(:'first', 'objects');
 SELECT * FROM agri_verify('20010101T000000Z-full-0000');
 SELECT agri_refresh();
 
+-- The first segment was refused while there was no repository; the archiver tries again by itself.
+DO $$ BEGIN
+    FOR i IN 1..600 LOOP
+        EXIT WHEN (SELECT failing_since IS NULL FROM agri_backup.status);
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+END $$;
 SELECT name, ok FROM agri_check();
 SELECT state, hint, problem, repository, archived_count > 0 AS archives, failing_since, last_error,
     disk_free_bytes > 0 AS has_room, supervisor_pid IS NOT NULL AS supervisor,
