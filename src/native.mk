@@ -119,10 +119,13 @@ FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -pthread \
 	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
 FUZZ_OBJECTS := $(foreach layer,$(USES_repo),$(call layer_objects,$(layer),fuzz-obj))
-$(BUILD)/fuzz-obj/%.o: $(UNITS)/$$(notdir %).cpp $(PROTO_H)
-	@mkdir -p $(@D)
-	@echo "  FUZZ  $*"
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -Isrc -I$(SHARED)/gen -c -o $@ $<
+define fuzz_rules
+$(BUILD)/fuzz-obj/$(1)/%.o: $(UNITS)/%.cpp $(PROTO_H)
+	@mkdir -p $$(@D)
+	@echo "  FUZZ  $$*"
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -Isrc -I$(SHARED)/gen -MMD -MP -c -o $$@ $$<
+endef
+$(foreach layer,$(USES_repo),$(eval $(call fuzz_rules,$(layer))))
 $(BUILD)/fuzz-obj/gen/%.pb.o: $(SHARED)/gen/%.pb.cc
 	@mkdir -p $(@D)
 	@$(FUZZ_CXX) $(FUZZ_FLAGS) -I$(SHARED)/gen -c -o $@ $<
