@@ -23,8 +23,12 @@ struct CommonOptions {
     bool json = false;
 };
 
-// Settings from file, environment and options, in this order.
+// Settings from file (--config, AGRI_BACKUP_CONFIG, /etc/agri_backup/CLUSTER.conf), environment and
+// options, in this order.
 base::Result<engine::SettingsBuilder> CollectSettings(const CommonOptions& options);
+
+// "compression_level" → "--compression-level".
+std::string OptionOf(std::string_view setting);
 
 // Everything a command needs to work on a repository; lives as long as the command.
 class Session {
@@ -36,6 +40,8 @@ class Session {
     const engine::RepositorySettings& repository_settings() const {
         return settings_.repositories[0];
     }
+    // Where each setting came from.
+    const std::vector<engine::SettingsBuilder::Row>& sources() const { return sources_; }
     const engine::Context& context() const { return *context_; }
     engine::Progress& progress() { return progress_; }
     // Opens the repository and the cluster's newest incarnation (or that number).
@@ -45,6 +51,7 @@ class Session {
    private:
     Session() = default;
     engine::Settings settings_;
+    std::vector<engine::SettingsBuilder::Row> sources_;
     engine::Progress progress_;
     std::string data_directory_;
     std::unique_ptr<engine::Context> context_;

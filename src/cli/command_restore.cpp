@@ -1,5 +1,7 @@
 // `restore`: turns options into a request, says what was chosen before anything is written, and
 // ends with the command that starts the server.
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
@@ -26,17 +28,20 @@ std::string ShellQuote(const std::string& text) {
     return out + "'";
 }
 
-// How the restored server's restore_command finds the repository: the configuration file where
-// there is one, else the same locations as given here. Neither holds a secret.
-std::string SettingsArgument(const CommonOptions& options, const Session& session) {
-    const engine::Settings& settings = session.settings();
-    const engine::RepositorySettings& repository = session.repository_settings();
-    std::string argument = "--cluster " + ShellQuote(settings.cluster);
-    if (!settings.config_file.empty() && options.settings.empty())
-        return "--config " + ShellQuote(settings.config_file);
-    argument += " --repository " + ShellQuote(repository.uri);
-    if (repository.encryption_off) return argument + " --encryption off";
-    return argument + " --key " + ShellQuote(repository.key_uri);
+// How the restored server's restore_command finds the repository: by the configuration file that
+// was read here, and by what outranked it (all of it, where there is no file). Neither holds a
+// secret.
+std::string SettingsArgument(const Session& session) {
+    constexpr std::array<std::string_view, 4> kNeeded{"cluster", "encryption", "key", "repository"};
+    const std::string& file = session.settings().config_file;
+    std::string argument = file.empty() ? "" : "--config " + ShellQuote(file);
+    for (const auto& row : session.sources()) {
+        const bool is_needed = std::find(kNeeded.begin(), kNeeded.end(), row.name) != kNeeded.end();
+        if (!is_needed || row.source == "default" || row.source == "file " + file) continue;
+        argument +=
+            (argument.empty() ? "" : " ") + OptionOf(row.name) + " " + ShellQuote(row.value);
+    }
+    return argument;
 }
 
 base::Result<engine::RestoreRequest> BuildRequest(const RestoreOptions& given,
@@ -103,7 +108,7 @@ void PrintResult(const CommonOptions& options, const engine::RestoreResult& resu
 int Restore(const CommonOptions& options, const RestoreOptions& given) {
     auto session = Session::Open(options, given.target_directory);
     if (!session) return Fail(options, session.error());
-    auto request = BuildRequest(given, SettingsArgument(options, **session));
+    auto request = BuildRequest(given, SettingsArgument(**session));
     if (!request) return Fail(options, request.error());
     auto incarnation = (*session)->OpenIncarnation();
     if (!incarnation) return Fail(options, incarnation.error());

@@ -2,6 +2,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -11,15 +12,58 @@ namespace agri::cli {
 
 using base::Result;
 
+namespace {
+
+constexpr const char* kConfigFolder = "/etc/agri_backup";
+
+std::string Environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+// An option's value, or else its variable's: needed before the file is read, which they outrank.
+std::string GivenOutsideFile(const CommonOptions& options, const char* name, const char* variable) {
+    auto option = options.settings.find(name);
+    return option != options.settings.end() ? option->second : Environment(variable);
+}
+
+// The file that the server reads when it is told of none. One that is there but must not be read is
+// left aside only when the repository is given without it.
+base::Status LoadDefaultFile(const CommonOptions& options, engine::SettingsBuilder& builder) {
+    std::string cluster = GivenOutsideFile(options, "cluster", "AGRI_BACKUP_CLUSTER");
+    if (cluster.find('/') != std::string::npos) return {};
+    const std::string path =
+        fmt::format("{}/{}.conf", kConfigFolder, cluster.empty() ? "main" : cluster);
+    if (access(path.c_str(), R_OK) != 0 &&
+        (errno != EACCES ||
+         !GivenOutsideFile(options, "repository", "AGRI_BACKUP_REPOSITORY").empty()))
+        return {};
+    return builder.LoadFile(path, "default");
+}
+
+base::Status LoadFiles(const CommonOptions& options, engine::SettingsBuilder& builder) {
+    if (!options.config_file.empty())
+        return builder.LoadFile(options.config_file, "option --config");
+    constexpr const char* kVariable = "AGRI_BACKUP_CONFIG";
+    const std::string file = Environment(kVariable);
+    if (!file.empty()) return builder.LoadFile(file, fmt::format("environment {}", kVariable));
+    return LoadDefaultFile(options, builder);
+}
+
+}  // namespace
+
+std::string OptionOf(std::string_view setting) {
+    std::string option = fmt::format("--{}", setting);
+    std::replace(option.begin(), option.end(), '_', '-');
+    return option;
+}
+
 Result<engine::SettingsBuilder> CollectSettings(const CommonOptions& options) {
     engine::SettingsBuilder builder;
-    std::string file = options.config_file;
-    if (file.empty())
-        if (const char* named = std::getenv("AGRI_BACKUP_CONFIG")) file = named;
-    if (!file.empty()) AGRI_TRY(builder.LoadFile(file));
+    AGRI_TRY(LoadFiles(options, builder));
     AGRI_TRY(builder.LoadEnvironment());
     for (const auto& [name, value] : options.settings)
-        AGRI_TRY(builder.Set(name, value, "command line"));
+        AGRI_TRY(builder.Set(name, value, "option " + OptionOf(name)));
     return builder;
 }
 
@@ -29,6 +73,7 @@ Result<std::unique_ptr<Session>> Session::Open(const CommonOptions& options,
     AGRI_ASSIGN(engine::Settings settings, builder.Build());
     std::unique_ptr<Session> session(new Session());
     session->settings_ = std::move(settings);
+    session->sources_ = builder.Rows();
     session->data_directory_ = data_directory;
     auto log =
         base::StderrLogger("agri_backup", spdlog::level::from_str(session->settings_.log_level));

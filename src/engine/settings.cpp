@@ -2,15 +2,15 @@
 // says which names exist and what they accept; everything else is an error that names its source.
 #include "engine/settings.hpp"
 
-#include <ini.h>
 #include <spdlog/common.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
-#include <optional>
 #include <thread>
+
+#include "engine/setting_values.hpp"
+#include "repo/layout.hpp"
 
 namespace agri::engine {
 
@@ -21,8 +21,7 @@ using base::Status;
 
 namespace {
 
-constexpr uint64_t kKiB = 1024, kMiB = kKiB * 1024, kGiB = kMiB * 1024, kTiB = kGiB * 1024;
-constexpr uint64_t kSmallestMemoryLimit = 64 * kMiB;
+constexpr uint64_t kSmallestMemoryLimit = 64u << 20;
 
 struct Known {
     std::string_view name;
@@ -49,39 +48,6 @@ const Known* FindKnown(std::string_view name) {
     return found == kKnown.end() ? nullptr : &*found;
 }
 
-template <class T>
-std::optional<T> ParseNumber(std::string_view text) {
-    T value{};
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-// Bytes with PostgreSQL's units (kB, MB, GB, TB; a bare number is bytes), as guc.c reads them.
-std::optional<uint64_t> ParseSize(std::string_view text) {
-    size_t digits = 0;
-    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
-    auto number = ParseNumber<uint64_t>(text.substr(0, digits));
-    if (!number) return std::nullopt;
-    std::string_view unit = text.substr(digits);
-    while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
-    uint64_t factor = 0;
-    if (unit.empty() || unit == "B") factor = 1;
-    if (unit == "kB") factor = kKiB;
-    if (unit == "MB") factor = kMiB;
-    if (unit == "GB") factor = kGiB;
-    if (unit == "TB") factor = kTiB;
-    uint64_t bytes = 0;
-    if (factor == 0 || __builtin_mul_overflow(*number, factor, &bytes)) return std::nullopt;
-    return bytes;
-}
-
-std::optional<bool> ParseSwitch(std::string_view text) {
-    if (text == "on" || text == "true" || text == "yes" || text == "1") return true;
-    if (text == "off" || text == "false" || text == "no" || text == "0") return false;
-    return std::nullopt;
-}
-
 base::Error BadValue(std::string_view name, std::string_view value, std::string_view source,
                      std::string hint) {
     return MakeError(ErrorCode::kConfiguration, "invalid value for \"{}\": \"{}\"", name, value)
@@ -89,58 +55,11 @@ base::Error BadValue(std::string_view name, std::string_view value, std::string_
         .WithHint(std::move(hint));
 }
 
-struct FileLoad {
-    SettingsBuilder* builder;
-    std::string path;
-    std::optional<base::Error> error;
-};
-
-// "[repository main]" → "repository.main."; "" → top level; nullopt: unknown section.
-std::optional<std::string> SectionPrefix(std::string_view section) {
-    constexpr std::string_view kRepository = "repository ";
-    if (section.empty()) return std::string();
-    if (section.substr(0, kRepository.size()) != kRepository) return std::nullopt;
-    std::string_view name = section.substr(kRepository.size());
-    if (name.empty() || name.find('.') != std::string_view::npos) return std::nullopt;
-    return fmt::format("repository.{}.", name);
-}
-
-int OnIniEntry(void* user, const char* section, const char* name, const char* value) {
-    auto* load = static_cast<FileLoad*>(user);
-    if (load->error) return 1;
-    auto prefix = SectionPrefix(section);
-    if (!prefix) {
-        load->error = MakeError(ErrorCode::kConfiguration, "unknown section \"[{}]\" in \"{}\"",
-                                section, load->path)
-                          .WithHint("Sections are named \"[repository NAME]\".");
-        return 0;
-    }
-    Status status = load->builder->Set(*prefix + name, value ? value : "", "file " + load->path);
-    if (status) return 1;
-    load->error = std::move(status).error();
-    return 0;
-}
-
 }  // namespace
 
 uint32_t Settings::EffectiveParallel() const {
     if (parallel > 0) return parallel;
     return std::clamp<uint32_t>(std::thread::hardware_concurrency(), 1, 8);
-}
-
-Status SettingsBuilder::LoadFile(const std::string& path) {
-    FileLoad load{this, path, std::nullopt};
-    int line = ini_parse(path.c_str(), OnIniEntry, &load);
-    if (line == -1)
-        return base::ErrnoError(errno,
-                                fmt::format("could not open configuration file \"{}\"", path));
-    if (load.error) return std::move(*load.error).In(fmt::format("{}:{}", path, line));
-    if (line != 0)
-        return MakeError(ErrorCode::kConfiguration, "syntax error in \"{}\", line {}", path, line)
-            .WithHint(
-                "A line is \"name = value\", \"[repository NAME]\" or a comment after \"#\".");
-    config_file_ = path;
-    return {};
 }
 
 Status SettingsBuilder::LoadEnvironment() {
@@ -171,42 +90,10 @@ Status SettingsBuilder::Set(std::string_view name, std::string_view value,
 
 namespace {
 
-std::string_view Lookup(const auto& values, std::string_view name) {
-    auto found = values.find(name);
-    if (found != values.end()) return found->second.value;
-    const Known* known = FindKnown(name);
-    return known ? known->fallback : std::string_view();
-}
-
-std::string_view SourceOf(const auto& values, std::string_view name) {
-    auto found = values.find(name);
-    return found == values.end() ? std::string_view("default")
-                                 : std::string_view(found->second.source);
-}
-
-// Every "[repository NAME]" section, and the short form `repository` / `key` as the one named main.
-std::vector<RepositorySettings> CollectRepositories(const auto& values) {
-    std::map<std::string, RepositorySettings> by_name;
-    for (const auto& [key, value] : values) {
-        if (key.rfind("repository.", 0) != 0) continue;
-        size_t dot = key.rfind('.');
-        std::string name = key.substr(11, dot - 11), field = key.substr(dot + 1);
-        RepositorySettings& entry = by_name[name];
-        entry.name = name;
-        if (field == "uri") entry.uri = value.value;
-        if (field == "key") entry.key_uri = value.value;
-        if (field == "encryption") entry.encryption_off = !*ParseSwitch(value.value);
-    }
-    if (auto uri = Lookup(values, "repository"); !uri.empty()) by_name["main"].uri = uri;
-    for (auto& [name, entry] : by_name) {
-        if (name != "main" && by_name.size() > 1) continue;
-        if (auto key = Lookup(values, "key"); !key.empty()) entry.key_uri = key;
-        if (values.count("encryption"))
-            entry.encryption_off = !*ParseSwitch(Lookup(values, "encryption"));
-    }
-    std::vector<RepositorySettings> repositories;
-    for (auto& [name, entry] : by_name) repositories.push_back(std::move(entry));
-    return repositories;
+std::string SectionOf(std::string_view key) {
+    constexpr std::string_view kPrefix = "repository.";
+    if (!key.starts_with(kPrefix)) return {};
+    return std::string(key.substr(kPrefix.size(), key.rfind('.') - kPrefix.size()));
 }
 
 Status CheckRepositories(const std::vector<RepositorySettings>& repositories) {
@@ -236,43 +123,111 @@ Status CheckRepositories(const std::vector<RepositorySettings>& repositories) {
 
 }  // namespace
 
+std::string SettingsBuilder::OnlySection() const {
+    std::string only;
+    for (const auto& [key, value] : values_) {
+        const std::string name = SectionOf(key);
+        if (!name.empty() && !only.empty() && name != only) return {};
+        if (!name.empty()) only = name;
+    }
+    return only;
+}
+
+const SettingsBuilder::Value* SettingsBuilder::Find(std::string_view name) const {
+    auto found = values_.find(name);
+    const bool is_place = name == "repository" || name == "key";
+    // An empty place is none; any other empty value is one, and a wrong one.
+    if (found != values_.end() && !(is_place && found->second.value.empty())) return &found->second;
+    if (!is_place && name != "encryption") return nullptr;
+    const std::string_view field = name == "repository" ? "uri" : name;
+    found = values_.find(fmt::format("repository.{}.{}", OnlySection(), field));
+    return found == values_.end() ? nullptr : &found->second;
+}
+
+std::string SettingsBuilder::Text(std::string_view name) const {
+    if (const Value* value = Find(name)) return value->value;
+    return std::string(FindKnown(name)->fallback);
+}
+
+std::string SettingsBuilder::Source(std::string_view name) const {
+    const Value* value = Find(name);
+    return value ? value->source : "default";
+}
+
+std::vector<RepositorySettings> SettingsBuilder::Repositories() const {
+    std::map<std::string, RepositorySettings> by_name;
+    for (const auto& [key, value] : values_)
+        if (const std::string name = SectionOf(key); !name.empty()) by_name[name].name = name;
+    if (by_name.empty() && Find("repository")) by_name["main"] = {};
+    std::vector<RepositorySettings> repositories;
+    for (auto& [name, entry] : by_name) {
+        if (by_name.size() == 1) {
+            entry.uri = Text("repository");
+            entry.key_uri = Text("key");
+            entry.encryption_off = !*ParseSwitch(Text("encryption"));
+        }
+        repositories.push_back(std::move(entry));
+    }
+    return repositories;
+}
+
+Status SettingsBuilder::CheckPlaces() const {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPlaces{
+        {{"repository", "/srv/agri_backup/main"}, {"key", "/etc/agri_backup/main.key"}}};
+    for (const auto& [name, example] : kPlaces) {
+        const std::string value = Text(name);
+        if (value.empty() || value.starts_with("file:///")) continue;
+        // The value is left out: another scheme's might hold a password.
+        return MakeError(ErrorCode::kConfiguration, "invalid value for \"{}\"", name)
+            .WithDetail(fmt::format("It was given by {}.", Source(name)))
+            .WithHint(
+                fmt::format("Write an absolute path after \"file://\": \"file://{}\".", example));
+    }
+    return {};
+}
+
 Result<Settings> SettingsBuilder::Build() const {
     Settings settings;
-    settings.cluster = Lookup(values_, "cluster");
-    settings.config_file = config_file_;
-    settings.log_level = Lookup(values_, "log_level");
+    settings.cluster = Text("cluster");
+    settings.config_file = config_file_.value;
+    settings.log_level = Text("log_level");
     auto bad = [&](std::string_view name, std::string hint) {
-        return BadValue(name, Lookup(values_, name), SourceOf(values_, name), std::move(hint));
+        return BadValue(name, Text(name), Source(name), std::move(hint));
     };
-    auto level = ParseNumber<int>(Lookup(values_, "compression_level"));
+    if (auto status = repo::layout::CheckClusterName(settings.cluster); !status)
+        return bad("cluster", status.error().hint);
+    auto level = ParseNumber<int>(Text("compression_level"));
     if (!level || *level < -7 || *level > 19)
         return bad("compression_level", "Use -7 to 19; 1 is the default.");
     settings.compression_level = *level;
-    auto parallel = ParseNumber<uint32_t>(Lookup(values_, "parallel"));
+    auto parallel = ParseNumber<uint32_t>(Text("parallel"));
     if (!parallel || *parallel > 64)
         return bad("parallel", "Use 1 to 64, or 0 for the number of CPUs.");
     settings.parallel = *parallel;
-    auto memory = ParseSize(Lookup(values_, "memory_limit"));
+    auto memory = ParseSize(Text("memory_limit"));
     if (!memory || *memory < kSmallestMemoryLimit) return bad("memory_limit", "Use at least 64MB.");
     settings.memory_limit_bytes = *memory;
-    auto rate = ParseSize(Lookup(values_, "rate_limit"));
+    auto rate = ParseSize(Text("rate_limit"));
     if (!rate) return bad("rate_limit", "Use bytes per second, as \"50MB\", or 0 for no limit.");
     settings.rate_limit_bytes = *rate;
     if (spdlog::level::from_str(settings.log_level) == spdlog::level::off &&
         settings.log_level != "off")
         return bad("log_level", "Use debug, info, warning or error.");
-    settings.repositories = CollectRepositories(values_);
+    settings.repositories = Repositories();
     AGRI_TRY(CheckRepositories(settings.repositories));
+    AGRI_TRY(CheckPlaces());
     return settings;
 }
 
 std::vector<SettingsBuilder::Row> SettingsBuilder::Rows() const {
     std::vector<Row> rows;
+    rows.push_back({"config_file", config_file_.value,
+                    config_file_.source.empty() ? "default" : config_file_.source});
     for (const Known& known : kKnown)
-        rows.push_back({std::string(known.name), std::string(Lookup(values_, known.name)),
-                        std::string(SourceOf(values_, known.name))});
-    for (const auto& [name, value] : values_)
-        if (name.rfind("repository.", 0) == 0) rows.push_back({name, value.value, value.source});
+        rows.push_back({std::string(known.name), Text(known.name), Source(known.name)});
+    if (OnlySection().empty())  // several: none of them is the one that the rows above speak of
+        for (const auto& [name, value] : values_)
+            if (!SectionOf(name).empty()) rows.push_back({name, value.value, value.source});
     return rows;
 }
 

@@ -27,14 +27,15 @@ bool CheckFileUri(char** value, void** /*extra*/, GucSource /*source*/) {
 }
 
 bool CheckClusterName(char** value, void** /*extra*/, GucSource /*source*/) {
-    const char* allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    // The repository's rule (repo::CheckClusterName): a name is a folder there.
+    const char* allowed = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     size_t length = strlen(*value);
-    if (length > 0 && length <= 63 && strspn(*value, allowed) == length && **value != '.')
+    if (length > 0 && length <= 63 && strspn(*value, allowed) == length && **value != '_' &&
+        **value != '-')
         return true;
     GUC_check_errdetail(
-        "A cluster name has 1 to 63 letters, digits, underscores, hyphens and dots, and does not "
-        "begin "
-        "with a dot.");
+        "A cluster name has 1 to 63 characters of a-z, 0-9, \"_\" and \"-\", and begins with a "
+        "letter or a digit.");
     return false;
 }
 

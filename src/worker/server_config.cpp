@@ -29,7 +29,7 @@ base::Status ParseField(const base::wire::Message& config, std::string_view name
 Result<engine::Settings> BuildSettings(const base::wire::Message& config,
                                        engine::SettingsBuilder& builder) {
     std::string file(config.Get("config_file"));
-    if (!file.empty()) AGRI_TRY(builder.LoadFile(file));
+    if (!file.empty()) AGRI_TRY(builder.LoadFile(file, "agri_backup.config_file"));
     for (std::string_view name : kSettings) {
         std::string_view value = config.Get(name);
         if (!value.empty()) AGRI_TRY(builder.Set(name, value, "postgresql.conf"));
