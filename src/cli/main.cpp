@@ -2,7 +2,9 @@
 // option.
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <exception>
+#include <string_view>
 
 #include "cli/command.hpp"
 
@@ -42,6 +44,14 @@ void AddCommonOptions(CLI::App& app, CommonOptions& options) {
     app.add_flag("--json", options.json, "print JSON instead of text");
 }
 
+// A restore_command that does not parse must stop recovery: PostgreSQL takes a small exit code for
+// the end of WAL, and would promote there.
+bool IsWalFetch(int argc, char** argv) {
+    return std::any_of(argv, argv + argc, [](const char* argument) {
+        return argument == std::string_view("wal-fetch");
+    });
+}
+
 int Run(int argc, char** argv) {
     CLI::App app(kAbout, "agri_backup");
     app.footer(kExitCodes);
@@ -57,7 +67,8 @@ int Run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kSuccess : kUsage;
+        if (app.exit(error) == 0) return kSuccess;
+        return IsWalFetch(argc, argv) ? kFetchError : kUsage;
     }
     return action();
 }
@@ -73,6 +84,6 @@ int main(int argc, char** argv) {
         return agri::cli::Run(argc, argv);
     } catch (const std::exception& error) {
         fmt::print(stderr, "agri_backup: error: {}\n", error.what());
-        return agri::cli::kFailure;
+        return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
     }
 }
