@@ -133,9 +133,12 @@ Result<Message> Job::Backup() {
     Message done("DONE");
     done.Set("backup", header.backup_id()).Set("rows", "0");
     const uint64_t failures = header.statistics().page_failures();
-    std::string message = fmt::format("backup {} is complete", header.backup_id());
-    if (failures > 0) message += fmt::format("; {} pages have wrong checksums", failures);
-    return done.Set("message", message);
+    if (failures > 0)
+        done.Set("warning",
+                 fmt::format("backup {} holds {} {} with wrong checksums, copied as found; the "
+                             "server log names each with its relation",
+                             header.backup_id(), failures, failures == 1 ? "page" : "pages"));
+    return done.Set("message", fmt::format("backup {} is complete", header.backup_id()));
 }
 
 Result<Message> Job::Verify() {

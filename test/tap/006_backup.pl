@@ -119,9 +119,13 @@ seek $relation, 3 * 8192 + 4000, 0;
 print $relation 'damage';
 close $relation;
 $node->start;
-$backup = backup_now($node);
+($code, $backup, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
+like($err, qr/WARNING:.*\Q$backup\E holds 1 page with wrong checksums/, 'agri_backup_now() warns of the damaged page');
 is($node->safe_psql('postgres', "SELECT page_failures FROM agri_backup.backups WHERE backup_id = '$backup'"), '1', 'the damaged page is counted');
 ok($node->log_contains(qr/block 3.*home|home.*block 3/), 'the log names relation and block');
+($code, $out, $err) = $node->psql('postgres', 'CALL agri_backup()');
+is($code, 0, 'CALL agri_backup() succeeds');
+like($err, qr/WARNING:.*holds 1 page with wrong checksums/, 'and warns of the damaged page');
 
 $node->stop('fast');
 done_testing();
