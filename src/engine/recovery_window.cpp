@@ -30,7 +30,8 @@ Result<RecoveryWindow> MakeWindow(const repo::format::ManifestHeader& backup,
     AGRI_ASSIGN(repo::format::WalIndex index, source.Index(path.segments.At(last)));
     window.to_lsn = Lsn{index.end_lsn() != 0 ? index.end_lsn() : end * segment_size};
     AGRI_ASSIGN(auto commit, LastCommitAtOrBefore(source, path.segments, last));
-    if (commit) window.to_us = commit->time_us;
+    // Without a commit since the backup, its end is the last moment that is known.
+    if (commit) window.to_us = std::max(commit->time_us, window.from_us);
     return window;
 }
 
