@@ -112,6 +112,10 @@ base::Result<WalPut> WalArchive::Put(format::WalIndex index, ByteView content,
                          index.name());
     AGRI_TRY(CheckSystem(*incarnation_, index));
     AGRI_TRY(CompleteWalIndex(*file, content, SegmentSize(*incarnation_), clock, index));
+    // What stands there need not be compressed again to be compared; put-if-absent still decides
+    // between writers that both find nothing.
+    AGRI_ASSIGN(const bool is_there, Exists(*file));
+    if (is_there) return CompareWithArchived(*incarnation_, *file, index);
     AGRI_ASSIGN(const std::string first_frame,
                 SerializeReadably(index, "the index of the WAL file"));
     Repository& repository = incarnation_->repository();
