@@ -10,15 +10,9 @@ base::Result<repo::format::WriterClaim> Adopt(Session& session, const std::strin
                                               uint32_t timeline) {
     AGRI_ASSIGN(repo::Incarnation * incarnation, session.OpenIncarnation());
     AGRI_ASSIGN(auto current, repo::CurrentClaim(*incarnation));
-    AGRI_ASSIGN(auto claimant, repo::IdentifyDataDirectory(data_directory));
-    AGRI_ASSIGN(auto claim,
-                repo::TakeClaim(*incarnation, current ? current->epoch() + 1 : 1, claimant,
-                                base::TimelineId{timeline  ? timeline
-                                                 : current ? current->timeline()
-                                                           : 1},
-                                "adopt", session.context().clock, session.context().random));
-    AGRI_TRY(repo::SaveLocalClaim(data_directory, claim));
-    return claim;
+    if (timeline == 0) timeline = current ? current->timeline() : 1;
+    return repo::AdoptClaim(*incarnation, data_directory, base::TimelineId{timeline}, "adopt",
+                            session.context().clock, session.context().random);
 }
 
 }  // namespace
