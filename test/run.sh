@@ -36,7 +36,7 @@ count() { # STATUS NAME
 
 run_regress() {
     local tests
-    tests='settings guidance job'
+    tests='settings guidance job schedules'
     sed "s#@SCRATCH@#$scratch#g" "$here/regress.conf" > "$scratch/regress.conf"
     as_user "$AGRI_PROGRAM" key create "$scratch/regress.key" >/dev/null
     # shellcheck disable=SC2086

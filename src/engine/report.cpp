@@ -8,7 +8,9 @@
 
 #include "engine/report_wal.hpp"
 #include "engine/target.hpp"
+#include "repo/lease.hpp"
 #include "repo/machine.hpp"
+#include "repo/schedule_run.hpp"
 
 namespace agri::engine {
 
@@ -98,6 +100,48 @@ Result<json> DescribeRunning(const repo::Incarnation& incarnation) {
     return rows;
 }
 
+// A run without an end whose process is gone here, or whose lease nobody holds, was cut off.
+Result<json> RunState(const repo::Incarnation& incarnation, const repo::format::ScheduleRun& run) {
+    using repo::format::ScheduleRun;
+    switch (run.state()) {
+        case ScheduleRun::DONE:
+            return "done";
+        case ScheduleRun::FAILED:
+            return "failed";
+        case ScheduleRun::CANCELLED:
+            return "cancelled";
+        case ScheduleRun::DEFERRED:
+            return "deferred";
+        default:
+            break;
+    }
+    AGRI_ASSIGN(auto holder,
+                repo::LeaseGuard::Holder(incarnation, repo::LeaseNameOf({run.schedule(), 0})));
+    const bool is_dead = repo::SystemProcessTable().IsCertainlyDead(
+        {run.host(), run.boot_id(), run.pid(), run.pid_start_ticks()});
+    return holder && !is_dead ? "running" : "interrupted";
+}
+
+Result<json> DescribeSchedules(const repo::Incarnation& incarnation) {
+    AGRI_ASSIGN(const auto runs, repo::ListLastRuns(incarnation));
+    json rows = json::array();
+    for (const repo::format::ScheduleRun& run : runs) {
+        AGRI_ASSIGN(json state, RunState(incarnation, run));
+        rows.push_back({{"schedule", run.schedule()},
+                        {"scheduled_time", TimeOrNull(run.scheduled_us())},
+                        {"state", std::move(state)},
+                        {"attempt", run.attempt()},
+                        {"host", TextOrNull(run.host())},
+                        {"started", TimeOrNull(run.started_us())},
+                        {"ended", TimeOrNull(run.ended_us())},
+                        {"backup_id", TextOrNull(run.backup_id())},
+                        {"error", TextOrNull(run.error())},
+                        {"last_success_time", TimeOrNull(run.last_success_us())},
+                        {"last_backup_id", TextOrNull(run.last_backup_id())}});
+    }
+    return rows;
+}
+
 }  // namespace
 
 Result<json> DescribeRepository(const repo::Incarnation& incarnation,
@@ -118,6 +162,7 @@ Result<json> DescribeRepository(const repo::Incarnation& incarnation,
     for (const RecoveryWindow& window : windows)
         document["recovery_window"].push_back(DescribeWindow(window));
     AGRI_ASSIGN(document["running"], DescribeRunning(incarnation));
+    AGRI_ASSIGN(document["schedules"], DescribeSchedules(incarnation));
     return document;
 }
 

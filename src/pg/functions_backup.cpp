@@ -15,30 +15,6 @@ namespace agri::pg {
 
 namespace {
 
-constexpr int kMaxLabelBytes = 200;
-
-void CheckBackupKind(const char* kind) {
-    if (strcmp(kind, "full") == 0) return;
-    if (strcmp(kind, "incremental") == 0 || strcmp(kind, "snapshot") == 0)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("backups of kind \"%s\" are not supported in this version", kind),
-                        errhint("Use kind \"full\".")));
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("unrecognized kind of backup: \"%s\"", kind), errhint("Use kind \"full\".")));
-}
-
-// The label becomes a line of the file backup_label, where a line break would begin another entry.
-void CheckLabel(const char* label) {
-    bool clean = true;
-    for (const char* c = label; *c != '\0'; ++c)
-        clean &= static_cast<unsigned char>(*c) >= 0x20 && *c != 0x7f;
-    if (clean && strlen(label) <= kMaxLabelBytes) return;
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid label of a backup"),
-             errdetail("A label has at most %d bytes and no control characters.", kMaxLabelBytes)));
-}
-
 JobRequest MakeBackupRequest(FunctionCallInfo fcinfo) {
     char* kind = PG_ARGISNULL(0) ? pstrdup("full") : text_to_cstring(PG_GETARG_TEXT_PP(0));
     char* label = PG_ARGISNULL(1) ? pstrdup("") : ToUtf8(text_to_cstring(PG_GETARG_TEXT_PP(1)));

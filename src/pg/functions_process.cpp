@@ -91,6 +91,7 @@ Row DescribeJob(const Job& job) {
     row.AddText(job.failure.message);
     row.AddText(job.failure.detail);
     row.AddText(job.failure.hint);
+    row.AddText(job.request.schedule);
     return row;
 }
 

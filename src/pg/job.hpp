@@ -34,6 +34,8 @@ struct JobRequest {
     char level[16];
     char requested_by[NAMEDATALEN * 4];
     int requester_pid;
+    char schedule[NAMEDATALEN];  // empty: no schedule asks for it
+    int64 scheduled_us;          // since 1970
 };
 
 struct Job {

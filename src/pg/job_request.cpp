@@ -20,6 +20,7 @@ namespace {
 constexpr long kPollMs = 1000;
 // How long a cancelled caller waits for the job to clean up before it gets its error.
 constexpr int kCleanUpMs = 20000;
+constexpr int kMaxLabelBytes = 200;
 
 // A worker that the postmaster could not start, or that ended before it could say so.
 void FailIfWorkerIsGone(const StartedJob& started) {
@@ -108,6 +109,28 @@ void CancelAbandoned(int /*code*/, Datum address) {
 }
 
 }  // namespace
+
+void CheckBackupKind(const char* kind) {
+    if (strcmp(kind, "full") == 0) return;
+    if (strcmp(kind, "incremental") == 0 || strcmp(kind, "snapshot") == 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("backups of kind \"%s\" are not supported in this version", kind),
+                        errhint("Use kind \"full\".")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("unrecognized kind of backup: \"%s\"", kind), errhint("Use kind \"full\".")));
+}
+
+// The label becomes a line of the file backup_label, where a line break would begin another entry.
+void CheckLabel(const char* label) {
+    bool clean = true;
+    for (const char* c = label; *c != '\0'; ++c)
+        clean &= static_cast<unsigned char>(*c) >= 0x20 && *c != 0x7f;
+    if (clean && strlen(label) <= kMaxLabelBytes) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid label of a backup"),
+             errdetail("A label has at most %d bytes and no control characters.", kMaxLabelBytes)));
+}
 
 void RequireService() {
     if (shared == nullptr) RaiseNotPreloaded();

@@ -11,6 +11,10 @@ namespace agri::pg {
 // agri_backup.database. Reads catalogs.
 void RequireService();
 
+// Raise an error unless a backup of that kind can be taken, and can have that label (UTF-8).
+void CheckBackupKind(const char* kind);
+void CheckLabel(const char* label);
+
 // Fills the fields that every request has: kind, who asks. Reads catalogs.
 JobRequest MakeRequest(JobKind kind);
 

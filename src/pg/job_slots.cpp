@@ -137,6 +137,13 @@ bool IsKnownJobName(const char* name) {
     return known;
 }
 
+bool IsBackupRunning() {
+    LWLockAcquire(shared->lock, LW_SHARED);
+    bool running = RunningBackup() != nullptr;
+    LWLockRelease(shared->lock);
+    return running;
+}
+
 bool BeginJob(JobAddress address, Job* job) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     Job* found = Find(address);

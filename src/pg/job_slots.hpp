@@ -24,6 +24,9 @@ bool ReadSlot(int slot, Job* job);
 // Whether a slot still holds a job of that name, running or ended.
 bool IsKnownJobName(const char* name);
 
+// Whether a backup of this server is under way.
+bool IsBackupRunning();
+
 // Session worker's side. Begin is false when the job was cancelled or given up before it began.
 bool BeginJob(JobAddress address, Job* job);
 void NoteProcess(JobAddress address, pid_t process_pid);

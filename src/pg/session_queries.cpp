@@ -86,7 +86,7 @@ void Override(const char* name, const char* value) {
 
 }  // namespace
 
-void ConnectForQueries() {
+void ConnectForQueries(const char* activity) {
     BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
     Override("search_path", "pg_catalog, pg_temp");
     Override("default_transaction_isolation", "read committed");
@@ -96,7 +96,7 @@ void ConnectForQueries() {
     Override("transaction_timeout", "0");
 #endif
     pgstat_report_appname("agri_backup");
-    pgstat_report_activity(STATE_RUNNING, "agri_backup: base backup");
+    pgstat_report_activity(STATE_RUNNING, activity);
 }
 
 void AnswerQuery(Channel* channel) {

@@ -7,9 +7,9 @@ namespace agri::pg {
 
 class Channel;
 
-// Connects the session worker to agri_backup.database, as the bootstrap superuser, with the
-// settings that could be in the way of a backup put right.
-void ConnectForQueries();
+// Connects a worker to agri_backup.database, as the bootstrap superuser, with the settings that
+// could be in the way put right. `activity` is what pg_stat_activity shows.
+void ConnectForQueries(const char* activity);
 
 // Answers the message that the channel received last; what fails is answered by FAILED.
 void AnswerQuery(Channel* channel);

@@ -7,6 +7,7 @@
 #include "pg/errors.hpp"
 #include "pg/files.hpp"
 #include "pg/process.hpp"
+#include "pg/scheduler.hpp"
 #include "pg/session_queries.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -50,12 +51,22 @@ void Fail(const char* code, const char* message, const char* detail = nullptr,
     FailJob(session.address, failure);
 }
 
+// A schedule may have waited for the end of this backup. One that came to nothing is not tried
+// again at once.
+void HurrySchedules() {
+    Job job;
+    if (session.job.request.kind != JobKind::kBackup || !ReadJob(session.address, &job)) return;
+    bool is_complete = job.state == JobState::kDone && job.backup[0] != '\0';
+    if (job.request.schedule[0] == '\0' || is_complete) LookAtSchedules();
+}
+
 // Runs on every exit; a job that ended in order is not touched.
 void Leave(int /*code*/, Datum /*argument*/) {
     Failure failure;
     SetFailure(&failure, "cancelled", "the session worker of the job was terminated", nullptr,
                "The server log says why.");
     FailJob(session.address, failure);
+    HurrySchedules();
 }
 
 void SendJob(Channel* channel) {
@@ -68,6 +79,8 @@ void SendJob(Channel* channel) {
         .Add("requested_by", request.requested_by)
         .Add("backup", request.backup)
         .Add("level", request.level)
+        .Add("schedule", request.schedule)
+        .Add("scheduled_time", static_cast<long long>(request.scheduled_us))
         .End();
 }
 
@@ -200,7 +213,7 @@ extern "C" PGDLLEXPORT void AgriSessionWorkerMain(Datum /*argument*/) {
     before_shmem_exit(Leave, 0);
     // What jobs left that ended without their worker; the one before may have been killed.
     SweepJobFiles(IsKnownJobName);
-    if (session.job.request.kind == JobKind::kBackup) ConnectForQueries();
+    if (session.job.request.kind == JobKind::kBackup) ConnectForQueries("agri_backup: base backup");
     RunJob();
     proc_exit(0);
 }

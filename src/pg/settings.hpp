@@ -22,6 +22,7 @@ struct Settings {
     char* database;
     int wait_limit_s;
     int archive_deadline_s;
+    int schedule_clock_offset_s;
 };
 extern Settings settings;
 

@@ -37,6 +37,12 @@ struct ArchiverReport {
     Failure failure;
 };
 
+// When schedules are looked at next, and by whom.
+struct ScheduleReport {
+    TimestampTz look_at;
+    Latch* supervisor;  // nullptr while there is none
+};
+
 struct JobSlot {
     Job job;
     ConditionVariable changed;
@@ -47,6 +53,7 @@ struct Shared {
     uint64 last_generation;
     ProcessReport processes;
     ArchiverReport archiver;
+    ScheduleReport schedules;
     JobSlot slots[kJobSlots];
 };
 

@@ -9,6 +9,7 @@
 #include "pg/files.hpp"
 #include "pg/job_slots.hpp"
 #include "pg/process.hpp"
+#include "pg/scheduler.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 #include "pg/wait.hpp"
@@ -37,6 +38,7 @@ struct Watch {
     bool told_to_stop;
     TimestampTz start_after;  // no new process before
     int pause_ms;
+    bool keeps_schedules;
 };
 Watch watch = {};
 
@@ -103,6 +105,7 @@ void Stop() {
 // Every pass: is there a reason not to run, and if not, does the process run?
 void Decide() {
     Obstacle obstacle = FindObstacle();
+    watch.keeps_schedules = obstacle.kind == Obstacle::Kind::kNone;
     if (obstacle.kind != Obstacle::Kind::kNone) {
         Stop();
         ReportState(obstacle.kind == Obstacle::Kind::kClone ? SupervisorState::kClone
@@ -113,6 +116,7 @@ void Decide() {
         return;
     }
     if (watch.process.pid == 0 && GetCurrentTimestamp() >= watch.start_after) Start();
+    StartSchedulerIfDue();
 }
 
 void NoteHello(const Channel& channel) {
@@ -177,9 +181,10 @@ void WakeFailingArchiver() {
 
 int PauseMs() {
     if (watch.kill_at != 0) return kReapPollMs;
-    if (watch.process.pid != 0) return IsArchiverFailing() ? kFailingLookMs : kLookAgainMs;
-    if (watch.start_after == 0) return kLookAgainMs;
-    long ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), watch.start_after);
+    long ms = watch.keeps_schedules ? MsUntilScheduler() : kLookAgainMs;
+    if (watch.process.pid == 0 && watch.start_after != 0)
+        ms = Min(ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), watch.start_after));
+    if (watch.process.pid != 0 && IsArchiverFailing()) ms = Min(ms, static_cast<long>(kFailingLookMs));
     return static_cast<int>(Max(Min(ms, static_cast<long>(kLookAgainMs)), 1L));
 }
 
@@ -197,6 +202,7 @@ void Wait() {
 void Leave(int /*code*/, Datum /*argument*/) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     shared->processes.supervisor_pid = 0;
+    shared->schedules.supervisor = nullptr;
     LWLockRelease(shared->lock);
 }
 
@@ -204,6 +210,8 @@ void Arrive() {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     shared->processes.supervisor_pid = MyProcPid;
     shared->processes.supervisor_since = GetCurrentTimestamp();
+    shared->schedules.supervisor = MyLatch;
+    shared->schedules.look_at = 0;
     LWLockRelease(shared->lock);
     before_shmem_exit(Leave, 0);
     watch.pause_ms = kFirstPauseMs;
@@ -225,6 +233,7 @@ extern "C" PGDLLEXPORT void AgriSupervisorMain(Datum /*argument*/) {
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
+            LookAtSchedules();
             if (watch.process.pid != 0 && watch.kill_at == 0) SendConfig(watch.process.channel);
         }
         Decide();

@@ -10,9 +10,21 @@ namespace agri::repo::layout {
 
 namespace {
 
-constexpr size_t kMaxClusterNameBytes = 63;  // as PostgreSQL's identifiers
+constexpr size_t kMaxNameBytes = 63;  // as PostgreSQL's identifiers
 
 bool IsLowerAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+base::Status CheckName(std::string_view what, std::string_view name) {
+    bool valid = !name.empty() && name.size() <= kMaxNameBytes &&
+                 IsLowerAlphanumeric(name.front()) &&
+                 std::all_of(name.begin(), name.end(),
+                             [](char c) { return IsLowerAlphanumeric(c) || c == '_' || c == '-'; });
+    if (valid) return {};
+    return base::MakeError(base::ErrorCode::kInvalidArgument, "invalid {} name \"{}\"", what, name)
+        .WithHint(fmt::format("A {} name has 1 to 63 characters of a-z, 0-9, \"_\" and \"-\", and "
+                              "begins with a letter or a digit.",
+                              what));
+}
 
 }  // namespace
 
@@ -40,17 +52,10 @@ std::string IncarnationFolderName(uint32_t major_version, uint64_t system_identi
     return fmt::format("{}-{}", major_version, system_identifier);
 }
 
-base::Status CheckClusterName(std::string_view cluster) {
-    bool valid = !cluster.empty() && cluster.size() <= kMaxClusterNameBytes &&
-                 IsLowerAlphanumeric(cluster.front()) &&
-                 std::all_of(cluster.begin(), cluster.end(),
-                             [](char c) { return IsLowerAlphanumeric(c) || c == '_' || c == '-'; });
-    if (valid) return {};
-    return base::MakeError(base::ErrorCode::kInvalidArgument, "invalid cluster name \"{}\"",
-                           cluster)
-        .WithHint(
-            "A cluster name has 1 to 63 characters of a-z, 0-9, \"_\" and \"-\", and begins with a "
-            "letter or a digit.");
+base::Status CheckClusterName(std::string_view cluster) { return CheckName("cluster", cluster); }
+
+base::Status CheckScheduleName(std::string_view schedule) {
+    return CheckName("schedule", schedule);
 }
 
 std::optional<uint64_t> ParseNumber(std::string_view name, size_t digits) {
@@ -129,5 +134,15 @@ std::string IncarnationKeys::Intent(std::string_view backup_id) const {
 std::string IncarnationKeys::BackupFolder() const { return base_ + "backups/"; }
 
 std::string IncarnationKeys::IntentFolder() const { return base_ + "intents/"; }
+
+std::string IncarnationKeys::ScheduleRun(std::string_view schedule, uint64_t sequence) const {
+    return fmt::format("{}{:016}", ScheduleFolder(schedule), sequence);
+}
+
+std::string IncarnationKeys::ScheduleFolder(std::string_view schedule) const {
+    return fmt::format("{}{}/", SchedulesFolder(), schedule);
+}
+
+std::string IncarnationKeys::SchedulesFolder() const { return base_ + "schedules/"; }
 
 }  // namespace agri::repo::layout

@@ -28,6 +28,8 @@ std::string IncarnationFolderName(uint32_t major_version, uint64_t system_identi
 // kInvalidArgument unless 1-63 of [a-z0-9_-] beginning with a letter or digit ("agritech",
 // "main-15").
 base::Status CheckClusterName(std::string_view cluster);
+// The same rule for the names of schedules, which are folders as well.
+base::Status CheckScheduleName(std::string_view schedule);
 // The value of a zero-padded decimal number of exactly `digits` digits (at most 16), as epochs,
 // sequences and key versions are named; nullopt for any other text.
 std::optional<uint64_t> ParseNumber(std::string_view name, size_t digits);
@@ -56,6 +58,9 @@ class IncarnationKeys {
     std::string Intent(std::string_view backup_id) const;    // intents/<id>
     std::string BackupFolder() const;
     std::string IntentFolder() const;
+    std::string ScheduleRun(std::string_view schedule, uint64_t sequence) const;
+    std::string ScheduleFolder(std::string_view schedule) const;  // schedules/<name>/
+    std::string SchedulesFolder() const;
 
    private:
     std::string base_;

@@ -6,11 +6,13 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "engine/backup.hpp"
 #include "engine/init.hpp"
 #include "engine/report.hpp"
+#include "engine/scheduled_backup.hpp"
 #include "engine/verify.hpp"
 #include "repo/claim.hpp"
 #include "worker/findings_file.hpp"
@@ -57,6 +59,8 @@ class Job {
     Result<Message> Refresh();
 
    private:
+    Result<Message> ScheduledBackup(const engine::BackupRequest& request);
+    Message BackupDone(const repo::format::ManifestHeader& header);
     Status Open();
     Status CheckClaim();
     Status WriteState();
@@ -126,7 +130,29 @@ Result<Message> Job::Backup() {
     AGRI_ASSIGN(engine::BackupRequest request, ReadBackupRequest());
     AGRI_TRY(Open());
     AGRI_TRY(CheckClaim());
+    if (!Field("schedule").empty()) return ScheduledBackup(request);
     AGRI_ASSIGN(auto header, engine::RunBackup(*incarnation_, inputs_.session, request, context_));
+    return BackupDone(header);
+}
+
+// The cached state is made fresh whatever came of it: the next look at what is due rests on it.
+Result<Message> Job::ScheduledBackup(const engine::BackupRequest& request) {
+    repo::DueRun due{std::string(Field("schedule")), 0};
+    const std::string_view time = Field("scheduled_time");
+    if (std::from_chars(time.data(), time.data() + time.size(), due.scheduled_us).ec != std::errc())
+        return MakeError(ErrorCode::kInternal, "JOB has no valid \"scheduled_time\"");
+    auto outcome = engine::RunScheduledBackup(
+        *incarnation_, inputs_.session, {request, due, [this] { return inputs_.session.IsGone(); }},
+        context_);
+    if (outcome && outcome->header) return BackupDone(*outcome->header);
+    if (Status written = WriteState(); !written)
+        context_.log->warn("{}", written.error().ToString());
+    if (!outcome) return std::move(outcome).error();
+    context_.log->info("nothing is to be run: {}", outcome->reason);
+    return Message("DONE").Set("rows", "0").Set("message", outcome->reason);
+}
+
+Message Job::BackupDone(const repo::format::ManifestHeader& header) {
     progress_.SetPhase("refreshing state");
     if (Status written = WriteState(); !written)
         context_.log->warn("the backup is complete, but: {}", written.error().ToString());

@@ -85,6 +85,11 @@ Status SessionPort::Tell(const Message& message) {
     return {};
 }
 
+bool SessionPort::IsGone() const {
+    pollfd polled{channel_.fd(), POLLRDHUP, 0};
+    return poll(&polled, 1, 0) > 0 && polled.revents != 0;
+}
+
 Result<engine::ClusterFacts> SessionPort::Facts() {
     AGRI_ASSIGN(Message answer, Ask(Message("FACTS"), "FACTS"));
     engine::ClusterFacts facts;

@@ -25,6 +25,8 @@ class SessionPort final : public engine::ClusterPort {
 
     // Sends what has no answer: STARTED, DONE, FAILED. Waits a little until all is sent.
     base::Status Tell(const Message& message);
+    // Whether the session worker has ended, and with it whoever could have wanted the result.
+    bool IsGone() const;
 
    private:
     base::Result<Message> Ask(const Message& request, std::string_view expected);

@@ -2,14 +2,16 @@
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION agri_backup;
-SELECT plan(40);
+SELECT plan(48);
 
 SELECT has_schema('agri_backup');
 SELECT is(extnamespace::regnamespace, 'public', 'the functions live in the current schema')
 FROM pg_extension WHERE extname = 'agri_backup';
-SELECT views_are('agri_backup', ARRAY['backups', 'progress', 'recovery_window', 'status', 'wal_archive']);
-SELECT tables_are('agri_backup', '{}'::name[], 'no table holds what a restore needs');
-SELECT functions_are('agri_backup', ARRAY['config_file', 'jobs', 'processes', 'state', 'waiting_wal']);
+SELECT views_are('agri_backup', ARRAY['backups', 'progress', 'recovery_window', 'schedules', 'status', 'wal_archive']);
+SELECT tables_are('agri_backup', ARRAY['schedule'], 'no table holds what a restore needs');
+SELECT is(extconfig, ARRAY['agri_backup.schedule'::regclass::oid], 'pg_dump takes the definitions of schedules along')
+FROM pg_extension WHERE extname = 'agri_backup';
+SELECT functions_are('agri_backup', ARRAY['config_file', 'jobs', 'next_run', 'processes', 'state', 'waiting_wal']);
 
 SELECT has_function('agri_backup_now', ARRAY['text', 'text', 'boolean']);
 SELECT function_returns('agri_backup_now', ARRAY['text', 'text', 'boolean'], 'text');
@@ -19,6 +21,10 @@ SELECT function_returns('agri_check', '{}'::name[], 'setof record');
 SELECT function_returns('agri_init', '{}'::name[], 'text');
 SELECT function_returns('agri_refresh', '{}'::name[], 'void');
 SELECT function_returns('agri_cancel', ARRAY['text'], 'boolean');
+SELECT function_returns('agri_schedule', ARRAY['text', 'text', 'text', 'text', 'text', 'text'], 'timestamp with time zone');
+SELECT function_returns('agri_unschedule', ARRAY['text'], 'boolean');
+SELECT function_returns('agri_pause', ARRAY['text'], 'void');
+SELECT function_returns('agri_resume', ARRAY['text'], 'void');
 SELECT volatility_is('agri_backup_now', ARRAY['text', 'text', 'boolean'], 'volatile');
 
 SELECT has_column('agri_backup', 'status', column_name, format('status has %s', column_name))
@@ -30,7 +36,8 @@ FROM (VALUES ('backups', 'start_lsn', 'pg_lsn'), ('backups', 'start_time', 'time
     ('backups', 'duration', 'interval'), ('backups', 'bytes', 'bigint'), ('wal_archive', 'from_lsn', 'pg_lsn'),
     ('recovery_window', 'to_time', 'timestamp with time zone'), ('progress', 'time_remaining', 'interval'),
     ('progress', 'bytes_done', 'bigint'), ('status', 'time_until_disk_full', 'interval'),
-    ('status', 'failing_since', 'timestamp with time zone')) AS v(view_name, column_name, type_name);
+    ('status', 'failing_since', 'timestamp with time zone'), ('schedules', 'next_run', 'timestamp with time zone'),
+    ('schedules', 'last_run', 'timestamp with time zone'), ('schedules', 'last_outcome', 'text')) AS v(view_name, column_name, type_name);
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

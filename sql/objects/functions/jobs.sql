@@ -12,7 +12,8 @@ CREATE FUNCTION agri_backup.jobs(
     OUT ended timestamptz,
     OUT error text,
     OUT error_detail text,
-    OUT error_hint text)
+    OUT error_hint text,
+    OUT schedule text)
     RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE ROWS 8
     AS 'MODULE_PATHNAME', 'AgriJobs';
