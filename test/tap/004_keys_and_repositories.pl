@@ -40,7 +40,7 @@ mkdir "$folder/empty";
 refused('not initialised', 3, qr/not initialised or not mounted/, '--repository', "file://$folder/empty", '--key', "file://$another", 'info');
 refused('not mounted', 3, qr{could not open repository folder "\Q$folder\E/nowhere".*mounted}s, '--repository', "file://$folder/nowhere", '--key', "file://$another", 'info');
 refused('no repository', 3, qr/no repository is configured/, 'info');
-refused('unknown scheme', 20, qr/file:/, '--repository', 'gopher://x', '--key', "file://$another", 'info');
+refused('unknown scheme', 3, qr/file:/, '--repository', 'gopher://x', '--key', "file://$another", 'info');
 refused('another cluster name', 4, qr/nobody/, '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', 'nobody', 'info');
 
 # A newer format is refused, with a hint, and left alone.
