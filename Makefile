@@ -37,6 +37,9 @@ test:
 installcheck: all unit
 	@test/run.sh $(PG_CONFIG) $(SUITE)
 
+bench: all
+	@test/bench/run.sh $(PG_CONFIG)
+
 CHROOTS ?= /var/tmp/agri_backup_chroots
 test-matrix:
 	@for major in 17 18; do \
