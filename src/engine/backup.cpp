@@ -134,7 +134,10 @@ Status BackupRun::Prepare() {
     AGRI_ASSIGN(ControlImage image, ReadControlImage(facts_.data_directory, context_.cancel));
     control_ = image.control;
     AGRI_TRY(CheckBackupCluster(incarnation_, facts_, control_));
-    AGRI_ASSIGN(plan_, PlanWalk(facts_, control_, *context_.log));
+    // For the checks and the estimate alone: the plan to copy by is made after the start.
+    ClusterFacts folders_only = facts_;
+    folders_only.config_files.clear();
+    AGRI_ASSIGN(plan_, PlanWalk(folders_only, control_, *context_.log));
     AGRI_TRY(CheckRepositoryPlace(incarnation_, plan_));
     return Estimate();
 }
@@ -159,6 +162,9 @@ Status BackupRun::Start() {
     AGRI_ASSIGN(start_, cluster_.StartBackup(request_.label.empty() ? "agri_backup " + id_
                                                                     : request_.label));
     is_in_backup_mode_ = true;
+    // WAL from the start point on tells of no tablespace that was made before it.
+    AGRI_ASSIGN(plan_, PlanWalk(facts_, control_, *context_.log));
+    AGRI_TRY(CheckRepositoryPlace(incarnation_, plan_));
     if (control_.HasDataChecksums())
         checker_.emplace(PageCheckerOptions{
             control_.block_size_bytes, control_.blocks_per_relation_segment, start_.start_lsn});

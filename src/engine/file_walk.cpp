@@ -58,7 +58,10 @@ class RootWalker {
     Status Walk() {
         if (root_.root.kind() == FileRoot::WAL) return {};
         if (root_.root.kind() == FileRoot::CONFIG) return VisitConfigFile();
-        AGRI_ASSIGN(Fd fd, base::OpenFile(root_.folder, O_RDONLY | O_DIRECTORY));
+        auto opened = base::OpenFile(root_.folder, O_RDONLY | O_DIRECTORY);
+        if (!opened && IsDropped(opened.error())) return {};
+        if (!opened) return std::move(opened).error();
+        Fd fd = std::move(*opened);
         WalkedFile self = Describe("");
         if (fstat(fd.get(), &self.info) != 0) return Failed("stat", root_.folder);
         self.type = repo::format::DIRECTORY;
@@ -68,6 +71,17 @@ class RootWalker {
 
    private:
     bool IsData() const { return root_.root.kind() == FileRoot::DATA; }
+
+    // The folder of a dropped tablespace is its owner's to remove. While the server still links to
+    // it, its absence is damage.
+    bool IsDropped(const base::Error& error) const {
+        if (root_.root.kind() != FileRoot::TABLESPACE) return false;
+        struct stat info;
+        const std::string link =
+            fmt::format("{}/pg_tblspc/{}", plan_.roots.front().folder, root_.root.oid());
+        return error.code == base::ErrorCode::kNotFound && lstat(link.c_str(), &info) != 0 &&
+               errno == ENOENT;
+    }
 
     base::Error Failed(std::string_view verb, const std::string& path) const {
         return ErrnoError(errno, fmt::format("could not {} \"{}\"", verb, PrintablePath(path)));

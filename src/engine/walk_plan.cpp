@@ -91,12 +91,15 @@ class Planner {
 
     Status AddTablespace(const std::string& link, uint32_t oid) {
         if (!IsLink(link)) return {};
-        AGRI_ASSIGN(std::string location, ReadLink(link));
+        auto location = ReadLink(link);
         auto real = RealPath(link);
+        // DROP TABLESPACE may have come between.
+        if ((!location || !real) && !IsLink(link)) return {};
+        if (!location) return std::move(location).error();
         if (!real)
             return std::move(real).error().In(
-                fmt::format("tablespace {} at \"{}\"", oid, location));
-        WalkRoot& added = Add(FileRoot::TABLESPACE, location, *real);
+                fmt::format("tablespace {} at \"{}\"", oid, *location));
+        WalkRoot& added = Add(FileRoot::TABLESPACE, *location, *real);
         added.root.set_oid(oid);
         added.only_child = plan_.version_folder;
         if (IsInside(*real, data_directory_))

@@ -70,6 +70,16 @@ TEST_F(BackupTest, RunBackup_ManyKindsOfFiles_EveryByteComesBack) {
     EXPECT_EQ(context.progress.phase(), "done");
 }
 
+TEST_F(BackupTest, RunBackup_TablespaceMadeJustBeforeTheStart_IsInTheBackup) {
+    const std::string version = "PG_15_" + std::to_string(test::kCatalogVersionOf15);
+    server.on_start = [&]() -> base::Status {
+        test::TestCluster::WriteFile(cluster.Outside("late") + "/" + version + "/5/16400", "late");
+        cluster.Link("pg_tblspc/16399", cluster.Outside("late"));
+        return {};
+    };
+    EXPECT_EQ(Take().files.at("1:" + version + "/5/16400"), "late");
+}
+
 TEST_F(BackupTest, RunBackup_Header_SaysWhatRestoreAsksFor) {
     request.label = "before the harvest";
     request.requested_by = "ann";

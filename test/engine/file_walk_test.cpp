@@ -107,6 +107,22 @@ TEST_F(FileWalkTest, DanglingTablespace_IsAnError) {
     EXPECT_NE(plan.error().message.find("16390"), std::string::npos);
 }
 
+// By the time its turn comes, the tablespace's folder is gone; its link perhaps as well.
+TEST_F(FileWalkTest, TablespaceRemovedDuringTheWalk_IsPassedOverIfTheServerDroppedIt) {
+    const std::string link = cluster.Path("pg_tblspc/16390");
+    for (const bool drops_link : {true, false}) {
+        test::TestCluster::WriteFile(cluster.Outside("far") + "/PG_15_202209061/5/16400", "x");
+        std::filesystem::remove(link);
+        cluster.Link("pg_tblspc/16390", cluster.Outside("far"));
+        const auto plan = Must(PlanWalk(facts, control, *base::NullLogger()));
+        std::filesystem::remove_all(cluster.Outside("far"));
+        if (drops_link) std::filesystem::remove(link);
+        const auto walked =
+            WalkFiles(plan, {cancel, nullptr}, [](WalkedFile) { return base::Status(); });
+        EXPECT_EQ(walked.has_value(), drops_link);
+    }
+}
+
 TEST_F(FileWalkTest, FolderDroppedDuringTheWalk_IsPassedOver) {
     cluster.Write("base/16500/1259", "x");
     on_file = [&](const WalkedFile& file) {
