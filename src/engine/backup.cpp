@@ -168,6 +168,9 @@ Status BackupRun::Start() {
     if (control_.HasDataChecksums())
         checker_.emplace(PageCheckerOptions{
             control_.block_size_bytes, control_.blocks_per_relation_segment, start_.start_lsn});
+    else
+        context_.log->info(
+            "data checksums are off in this cluster: its pages are copied unchecked");
     return {};
 }
 

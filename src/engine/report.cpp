@@ -39,6 +39,12 @@ json KindName(repo::format::ManifestHeader::Kind kind) {
     }
 }
 
+// Without data checksums no page was checked: not a failure, and not none either.
+json PageFailures(const repo::format::ManifestHeader& header) {
+    if (header.data_checksum_version() == 0) return nullptr;
+    return header.statistics().page_failures();
+}
+
 // An unreadable manifest leaves everything but identifier and problem unknown.
 json DescribeUnreadable(const repo::CatalogEntry& entry) {
     json row = {{"backup_id", entry.header.backup_id()}, {"problem", entry.problem}};
@@ -66,7 +72,7 @@ json DescribeBackup(const repo::CatalogEntry& entry) {
             {"bytes", statistics.bytes()},
             {"stored_bytes", statistics.new_bytes()},
             {"from_standby", header.from_standby()},
-            {"page_failures", statistics.page_failures()},
+            {"page_failures", PageFailures(header)},
             {"server_version", TextOrNull(header.server_version())},
             {"requested_by", TextOrNull(header.requested_by())},
             {"problem", nullptr}};

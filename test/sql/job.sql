@@ -14,7 +14,9 @@ DO $$ BEGIN CALL agri_backup('full', 'from a DO block'); END $$;
 
 SELECT backup_id = :'first' AS is_first, kind, label, timeline, start_lsn < stop_lsn AS lsn_ordered,
     start_time <= stop_time AS time_ordered, duration >= interval '0' AS has_duration, files > 900 AS has_files,
-    bytes > 1e6 AS has_bytes, stored_bytes BETWEEN 1 AND bytes AS is_compressed, from_standby, page_failures,
+    bytes > 1e6 AS has_bytes, stored_bytes BETWEEN 1 AND bytes AS is_compressed, from_standby,
+    -- unknown where nothing is checked
+    page_failures IS NOT DISTINCT FROM CASE current_setting('data_checksums') WHEN 'on' THEN 0 END AS no_failures,
     server_version = current_setting('server_version') AS same_version,
     requested_by = session_user AS mine, problem, as_of > now() - interval '1 minute' AS fresh
 FROM agri_backup.backups;

@@ -27,7 +27,7 @@ COMMENT ON COLUMN agri_backup.backups.files IS 'files in it';
 COMMENT ON COLUMN agri_backup.backups.bytes IS 'bytes of these files';
 COMMENT ON COLUMN agri_backup.backups.stored_bytes IS 'bytes it added to the repository';
 COMMENT ON COLUMN agri_backup.backups.from_standby IS 'whether a standby took it';
-COMMENT ON COLUMN agri_backup.backups.page_failures IS 'pages whose checksum was wrong when they were read';
+COMMENT ON COLUMN agri_backup.backups.page_failures IS 'pages whose checksum was wrong when they were read; null: the cluster has no data checksums';
 COMMENT ON COLUMN agri_backup.backups.server_version IS 'version of PostgreSQL it was taken from';
 COMMENT ON COLUMN agri_backup.backups.requested_by IS 'who asked for it';
 COMMENT ON COLUMN agri_backup.backups.problem IS 'why it cannot be restored; null when nothing is known against it';
