@@ -1,5 +1,6 @@
 // agri_backup_now(), the procedure agri_backup() and agri_cancel(). The procedure waits to the end
 // without a snapshot; the function holds its caller's and so waits for a limited time only.
+#include "pg/archiving_check.hpp"
 #include "pg/errors.hpp"
 #include "pg/job_request.hpp"
 #include "pg/server.hpp"
@@ -21,6 +22,7 @@ JobRequest MakeBackupRequest(FunctionCallInfo fcinfo) {
     CheckBackupKind(kind);
     CheckLabel(label);
     RequireService();
+    RequireArchiving();
     JobRequest request = MakeRequest(JobKind::kBackup);
     strlcpy(request.backup_kind, kind, sizeof(request.backup_kind));
     strlcpy(request.label, label, sizeof(request.label));
