@@ -41,11 +41,12 @@ PG_MODULE_FLAGS = -std=c++20 $(PG_WARNINGS) -fPIC -fvisibility=hidden -fvisibili
 # Flags for C alone would make g++ complain.
 PG_SERVER_FLAGS = $(filter-out -Wdeclaration-after-statement -Wmissing-prototypes,$(CXXFLAGS))
 
-# The module may include its own folder and the one header that it shares with src/worker.
+# The module may include its own folder and the one header that it shares with src/worker. The links
+# are relative, so that a copy of the whole tree does not compile against the first one's headers.
 $(PG_LAYER)/.made: src/pg.mk
 	@mkdir -p $(@D)/base
-	@ln -sfn $(CURDIR)/src/pg $(@D)/pg
-	@ln -sfn $(CURDIR)/src/base/wire.hpp $(@D)/base/wire.hpp
+	@ln -srfn src/pg $(@D)/pg
+	@ln -srfn src/base/wire.hpp $(@D)/base/wire.hpp
 	@touch $@
 
 $(PG_BUILD)/%.o: src/pg/%.cpp $(PG_LAYER)/.made
