@@ -16,7 +16,8 @@ constexpr const char* kAbout =
     "extension wrote, with the repository and the key alone. Back up with SQL: SELECT "
     "agri_backup_now().";
 
-constexpr const char* kExitCodes =
+constexpr const char* kFooter =
+    "Every command takes the options that \"agri_backup --help\" lists.\n\n"
     "Exit codes: 0 success; 1 no such WAL file (wal-fetch); 2 usage; 3 configuration; 4 not "
     "found;\n"
     "5 conflict; 6 busy; 7 corrupt; 8 permission or wrong key; 9 no space; 10 storage "
@@ -54,7 +55,7 @@ bool IsWalFetch(int argc, char** argv) {
 
 int Run(int argc, char** argv) {
     CLI::App app(kAbout, "agri_backup");
-    app.footer(kExitCodes);
+    app.footer(kFooter);
     app.set_version_flag("--version", "agri_backup " AGRI_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
