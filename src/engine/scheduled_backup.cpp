@@ -57,19 +57,19 @@ Result<ScheduledBackup> RunScheduledBackup(const repo::Incarnation& incarnation,
                                            ClusterPort& cluster,
                                            const ScheduledBackupRequest& request,
                                            const Context& context) {
-    AGRI_ASSIGN(auto reason, repo::ReasonNotToRun(incarnation, request.due));
+    AGRI_ASSIGN(auto reason, repo::ReasonNotToRun(request.records, request.due));
     if (reason) return ScheduledBackup{std::nullopt, *reason};
-    auto lease = TakeLease(incarnation, request.due, context);
+    auto lease = TakeLease(request.records, request.due, context);
     if (!lease && lease.error().code == ErrorCode::kBusy)
         return ScheduledBackup{std::nullopt, lease.error().message};
     if (!lease) return std::move(lease).error();
     // A run whose lease was lost cannot record its outcome; its backup rests on a lease of its own.
     FirstError lease_failure;
     const LeaseKeeper keeper(std::move(*lease), kLeaseTimeToLive, lease_failure);
-    AGRI_ASSIGN(reason, repo::ReasonNotToRun(incarnation, request.due));
+    AGRI_ASSIGN(reason, repo::ReasonNotToRun(request.records, request.due));
     if (reason) return ScheduledBackup{std::nullopt, *reason};
-    AGRI_ASSIGN(repo::ScheduledRun run,
-                repo::ScheduledRun::Begin(incarnation, request.due, context.clock, context.random));
+    AGRI_ASSIGN(repo::ScheduledRun run, repo::ScheduledRun::Begin(request.records, request.due,
+                                                                  context.clock, context.random));
     auto header = RunBackup(incarnation, cluster, request.backup, context);
     Record(run, header, request, context);
     if (!header) return std::move(header).error();

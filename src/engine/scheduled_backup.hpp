@@ -10,6 +10,8 @@ namespace agri::engine {
 struct ScheduledBackupRequest {
     BackupRequest backup;
     repo::DueRun due;
+    // The same incarnation, for lease and records, from a repository that no cancelling stops.
+    const repo::Incarnation& records;
     // Whether the server is ending: what fails then was cut off and is to be done again.
     std::function<bool()> is_server_gone;
 };

@@ -63,7 +63,8 @@ class Job {
     Message BackupDone(const repo::format::ManifestHeader& header);
     Status Open();
     Status CheckClaim();
-    Status WriteState();
+    Status WriteState(const repo::Incarnation& incarnation, const engine::Context& context);
+    Status WriteState() { return WriteState(*incarnation_, context_); }
     Result<engine::BackupRequest> ReadBackupRequest();
     std::string_view Field(std::string_view name) const { return inputs_.request.Get(name); }
 
@@ -100,9 +101,9 @@ Status Job::CheckClaim() {
     return {};
 }
 
-Status Job::WriteState() {
+Status Job::WriteState(const repo::Incarnation& incarnation, const engine::Context& context) {
     AGRI_ASSIGN(nlohmann::json document,
-                engine::DescribeRepository(*incarnation_, repository_settings_, context_));
+                engine::DescribeRepository(incarnation, repository_settings_, context));
     return WriteRepositoryState(std::move(document), inputs_.config.identity.wal_segment_size);
 }
 
@@ -141,11 +142,19 @@ Result<Message> Job::ScheduledBackup(const engine::BackupRequest& request) {
     const std::string_view time = Field("scheduled_time");
     if (std::from_chars(time.data(), time.data() + time.size(), due.scheduled_us).ec != std::errc())
         return MakeError(ErrorCode::kInternal, "JOB has no valid \"scheduled_time\"");
+    // A cancelled run is recorded as well, where what is cancelled can write no more.
+    const base::CancelToken never;
+    const engine::Context calm{context_.settings, context_.clock, context_.random, never,
+                               context_.log,      progress_};
+    AGRI_ASSIGN(auto repository,
+                engine::OpenRepository(repository_settings_, calm, inputs_.config.data_directory));
+    AGRI_ASSIGN(repo::Incarnation records,
+                repo::Incarnation::Open(*repository, settings_.cluster, inputs_.config.identity));
     auto outcome = engine::RunScheduledBackup(
-        *incarnation_, inputs_.session, {request, due, [this] { return inputs_.session.IsGone(); }},
-        context_);
+        *incarnation_, inputs_.session,
+        {request, due, records, [this] { return inputs_.session.IsGone(); }}, context_);
     if (outcome && outcome->header) return BackupDone(*outcome->header);
-    if (Status written = WriteState(); !written)
+    if (Status written = WriteState(records, calm); !written)
         context_.log->warn("{}", written.error().ToString());
     if (!outcome) return std::move(outcome).error();
     context_.log->info("nothing is to be run: {}", outcome->reason);

@@ -6,21 +6,24 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
 
-# Schedules go by a clock that a test can set forward: seconds ahead of the real one.
-my %offset;
+my $conf = "timezone = 'Europe/Vienna'\nlog_min_messages = debug1\n";
+
+# Schedules go by a clock that a test can set, in seconds ahead of the real one.
 sub set_clock
 {
-    my ($node, $seconds) = @_;
+    my ($node, $moment) = @_;
+    my $seconds = $node->safe_psql('postgres', "SELECT ceil(extract(epoch FROM ($moment) - now()))::int");
     $node->append_conf('postgresql.conf', "agri_backup.debug_schedule_offset = $seconds");
     $node->reload;
-    $offset{ $node->name } = $seconds;
 }
 
-# Sets the clock to the moment, an SQL expression.
-sub set_clock_to
+# Ten seconds after the next time of a schedule.
+sub set_clock_to_next
 {
-    my ($node, $moment) = @_;
-    set_clock($node, $node->safe_psql('postgres', "SELECT ceil(extract(epoch FROM ($moment) - now()))::int"));
+    my ($node, $name) = @_;
+    my $next = column($node, $name, 'next_run');
+    set_clock($node, "timestamptz '$next' + '10 s'");
+    return $next;
 }
 
 sub column
@@ -32,30 +35,264 @@ sub column
 sub wait_outcome
 {
     my ($node, $name, $condition) = @_;
-    $node->poll_query_until('postgres',
-        "SELECT count(*) = 1 FROM agri_backup.schedules WHERE name = '$name' AND $condition")
-      or die "schedule $name: not $condition: " . column($node, $name, 'to_jsonb(schedules)');
-    return 1;
+    return $node->poll_query_until('postgres',
+        "SELECT count(*) = 1 FROM agri_backup.schedules WHERE name = '$name' AND $condition");
 }
 
+# Backups that a schedule took, as the repository has them.
 sub backups_of
 {
     my ($node, $name) = @_;
-    return $node->safe_psql('postgres',
-        "SELECT agri_refresh(); SELECT count(*) FROM agri_backup.backups WHERE label = 'schedule $name'") =~ s/^\n//r;
+    my $document = cli_json($node, 'info');
+    return scalar grep { ($_->{label} // '') eq "schedule $name" } @{ $document->{backups} };
 }
 
-my $node = new_server('schedules', conf => "timezone = 'Europe/Vienna'\nlog_min_messages = info");
+sub looks { return scalar(() = slurp_file($_[0]->logfile) =~ /"agri_backup scheduler" \(PID \d+\) exited/g) }
+
+# Waits until the server has looked at its schedules from now on, and whatever it started has ended. A look
+# that is under way may have begun before: the second has not.
+sub wait_looked
+{
+    my ($node) = @_;
+    for (1 .. 2)
+    {
+        my $before = looks($node);
+        $node->reload;
+        wait_for('a look at schedules', sub { looks($node) > $before });
+    }
+    $node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM agri_backup.progress') or die 'a job does not end';
+}
+
+# This one is left to real time.
+my $minutely = new_server('minutely', conf => $conf);
+$minutely->safe_psql('postgres', "SELECT agri_schedule('minutely', '* * * * *')");
+
+my $node = new_server('schedules', conf => $conf);
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT generate_series(1, 1000) AS n');
 
-# Comes by itself
+# By itself
 my $next = $node->safe_psql('postgres', "SELECT agri_schedule('nightly', '30 2 * * *')");
 is($next, column($node, 'nightly', 'next_run'), 'the call says when the schedule is due next');
 like($next, qr/ 02:30:00\+0[12]$/, 'in the time zone of the session');
 is(column($node, 'nightly', "concat_ws(' ', time_zone, kind, run_on, paused, last_run IS NULL)"),
     'Europe/Vienna full primary f t', 'what it is by default');
-set_clock_to($node, "timestamptz '$next' + '10 s'");
+wait_looked($node);
+is(backups_of($node, 'nightly'), 0, 'nothing is run before its time');
+set_clock_to_next($node, 'nightly');
 ok(wait_outcome($node, 'nightly', "last_outcome = 'done'"), 'the backup is taken by itself');
 is(column($node, 'nightly', "last_run = '$next'"), 't', 'the run is that of its time');
-is(backups_of($node, 'nightly'), 1, 'one backup was taken');
+is(column($node, 'nightly', "last_backup = (SELECT backup_id FROM agri_backup.backups) AND last_success_backup = last_backup
+    AND last_attempt = 1 AND last_error IS NULL AND problem IS NULL AND last_ended >= last_started"), 't', 'and its backup is named');
+wait_looked($node);
+is(backups_of($node, 'nightly'), 1, 'it is run once');
+
+# Missed
+$node->stop('fast');
+$node->append_conf('postgresql.conf', "agri_backup.debug_schedule_offset = " . 10 * 86400);
+$node->start;
+ok(wait_outcome($node, 'nightly', "last_outcome = 'done' AND last_run > '$next'"), 'what was missed is caught up after the start');
+wait_looked($node);
+is(backups_of($node, 'nightly'), 2, 'by one run for all the nights');
+is(column($node, 'nightly', "last_run BETWEEN now() + '9 days' AND now() + '10 days'"), 't', 'which is that of the last');
+
+# Pause
+$node->safe_psql('postgres', "SELECT agri_pause('nightly')");
+set_clock($node, "now() + '12 days'");
+wait_looked($node);
+is(backups_of($node, 'nightly'), 2, 'a paused schedule is not run');
+is(column($node, 'nightly', 'paused AND next_run IS NULL'), 't', 'and has no next time');
+$node->safe_psql('postgres', "SELECT agri_resume('nightly')");
+wait_looked($node);
+is(backups_of($node, 'nightly'), 2, 'a pause is not caught up');
+set_clock($node, "now() + '13 days'");
+ok(wait_outcome($node, 'nightly', "last_run > now() + '12 days' AND last_outcome = 'done'"), 'but the next time is run');
+is(backups_of($node, 'nightly'), 3, 'once');
+
+# Cut off by a crash of the server: done again. The job is held so that it is certainly at work.
+sub hold_job
+{
+    my ($on, $name) = @_;
+    $on->poll_query_until('postgres',
+        "SELECT count(*) = 1 FROM agri_backup.progress WHERE label = 'schedule $name' AND backup_id IS NOT NULL AND process_pid IS NOT NULL")
+      or die 'no job';
+    my $pid = $on->safe_psql('postgres', 'SELECT process_pid FROM agri_backup.progress');
+    kill 'STOP', $pid or die "kill: $!";
+    return $pid;
+}
+# Without this a small backup could be over before it is held.
+$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
+$node->reload;
+set_clock($node, "now() + '14 days'");
+my $held = hold_job($node, 'nightly');
+is(column($node, 'nightly', 'last_outcome'), 'running', 'a run is shown while it is under way');
+set_clock($node, "now() + '17 days'");
+my $before = looks($node);
+$node->reload;
+wait_for('a look', sub { looks($node) > $before });
+is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE schedule = 'nightly' AND state IN ('starting', 'running')"),
+    1, 'while it is under way the next one does not begin');
+$node->stop('immediate');
+kill 'CONT', $held;
+wait_for('the job to end', sub { !kill 0, $held });
+is(backups_of($node, 'nightly'), 3, 'the crash left no backup');
+$node->append_conf('postgresql.conf', "agri_backup.rate_limit = 0");
+$node->start;
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+$node->reload;
+ok(wait_outcome($node, 'nightly', "last_run > now() + '16 days' AND last_outcome = 'done'"), 'after it the run is done');
+wait_looked($node);
+is(backups_of($node, 'nightly'), 4, 'once');
+
+# A job that is killed
+$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
+$node->reload;
+my $killed_time = set_clock_to_next($node, 'nightly');
+$held = hold_job($node, 'nightly');
+kill 'KILL', $held;
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+$node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM agri_backup.progress') or die;
+wait_looked($node);
+is(column($node, 'nightly', "concat_ws(' ', last_run = '$killed_time', last_outcome, last_attempt)"), 't done 2',
+    'a run whose process was killed is done again');
+is(backups_of($node, 'nightly'), 5, 'once');
+
+# Cancelled by a person: that is an outcome.
+$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
+$node->reload;
+set_clock_to_next($node, 'nightly');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM agri_backup.progress WHERE backup_id IS NOT NULL") or die;
+$node->safe_psql('postgres', 'SELECT agri_cancel(backup_id) FROM agri_backup.progress');
+ok(wait_outcome($node, 'nightly', "last_outcome = 'cancelled' AND last_error IS NOT NULL AND last_success_backup IS NOT NULL"),
+    'a cancelled run shows as cancelled, beside the last success');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+wait_looked($node);
+is(backups_of($node, 'nightly'), 5, 'and is not run again');
+
+# Storage away when it is time
+my $folder = repository_of($node)->{folder};
+rename $folder, "$folder.away" or die;
+set_clock_to_next($node, 'nightly');
+ok(wait_outcome($node, 'nightly', "problem LIKE '%could not open repository folder%Check that the file system is mounted%'"), 'without its repository a run that is due says why it cannot begin');
+rename "$folder.away", $folder or die;
+wait_looked($node);
+is(column($node, 'nightly', "concat_ws(' ', last_outcome, problem)"), 'done', 'and is run when it is back');
+is(backups_of($node, 'nightly'), 6, 'once');
+
+# Unscheduled
+$node->safe_psql('postgres', "SELECT agri_unschedule('nightly')");
+set_clock($node, "now() + '30 days'");
+wait_looked($node);
+is(backups_of($node, 'nightly'), 6, 'what was unscheduled is not run');
+$node->safe_psql('postgres', "SELECT agri_schedule('nightly', '30 2 * * *')");
+wait_looked($node);
+is(backups_of($node, 'nightly'), 6, 'nor is it when it is scheduled again, before its time');
+
+# A table that somebody put where the extension's is not
+$node->safe_psql('postgres', q{CREATE DATABASE impostor});
+$node->safe_psql('impostor', q{
+    CREATE SCHEMA agri_backup;
+    CREATE TABLE seen (by name);
+    CREATE FUNCTION agri_backup.trap() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_user); RETURN 'x'; END $$;
+    CREATE FUNCTION agri_backup.state(text) RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb(agri_backup.trap()) $$;
+    CREATE VIEW agri_backup.schedule AS SELECT agri_backup.trap() AS name, '@daily' AS expression, 'UTC' AS time_zone, 'full' AS kind,
+        'primary' AS run_on, '' AS label, 'x' AS requested_by, now() AS since, false AS paused});
+$node->append_conf('postgresql.conf', "agri_backup.database = 'impostor'");
+wait_looked($node);
+is($node->safe_psql('impostor', 'SELECT count(*) FROM seen'), 0, 'a view that stands in for the table is not read');
+$node->append_conf('postgresql.conf', "agri_backup.database = 'postgres'");
+$node->reload;
+
+# Back in time
+my $moment = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (-1)');
+set_clock_to_next($node, 'nightly');
+ok(wait_outcome($node, 'nightly', "last_outcome = 'done' AND last_run > now() + '29 days'"), 'another night');
+is(backups_of($node, 'nightly'), 7, 'was run');
+my $ran = column($node, 'nightly', 'last_run');
+wait_archived($node);
+$node->stop('fast');
+my ($code, $out, $err, $restored_folder) = restore($node, '--as', 'original', '--target-time', $moment);
+is($code, 0, 'the server is restored to the moment before') or diag("$out\n$err");
+my ($clone_code, $clone_out, $clone_err, $clone_folder) = restore($node, '--as', 'clone');
+is($clone_code, 0, 'and as a clone') or diag("$clone_out\n$clone_err");
+# The clock of the old server, past that run
+my $ahead = 'agri_backup.debug_schedule_offset = ' . $minutely->safe_psql('postgres',
+    "SELECT ceil(extract(epoch FROM timestamptz '$ran' - now()))::int + 60") . "\n";
+my $original = start_restored($restored_folder, 'original', like => $node, conf => $ahead);
+is($original->safe_psql('postgres', "SELECT since < '$ran' AND NOT paused FROM agri_backup.schedule"), 't',
+    'for its database that run is still to come');
+wait_looked($original);
+is(backups_of($original, 'nightly'), 7, 'the restored server does not run what was run before');
+is(column($original, 'nightly', "last_run = '$ran' AND last_outcome = 'done'"), 't', 'it knows of that run');
+like($original->safe_psql('postgres', "SELECT string_agg(state || coalesce(backup_id, ''), ',') FROM agri_backup.jobs() WHERE schedule = 'nightly'"),
+    qr/^(done)?$/, 'no backup was even begun');
+set_clock_to_next($original, 'nightly');
+ok(wait_outcome($original, 'nightly', "last_outcome = 'done' AND last_run > '$ran'"), 'the next night is run');
+is(backups_of($original, 'nightly'), 8, 'once');
+
+my $clone = start_restored($clone_folder, 'clone', like => $node,
+    conf => "agri_backup.debug_schedule_offset = " . 50 * 86400 . "\n");
+$clone->poll_query_until('postgres', "SELECT state = 'clone' FROM agri_backup.processes()") or die;
+is(column($clone, 'nightly', "concat_ws(' ', name, next_run)"), 'nightly', 'a clone has the schedule, and no next time');
+unlike(slurp_file($clone->logfile), qr/starting background worker process "agri_backup scheduler"/, 'it does not even look');
+is(backups_of($original, 'nightly'), 8, 'and runs nothing');
+$clone->stop('fast');
+
+# A primary with two standbys, one repository
+my $primary = new_server('primary', conf => $conf);
+$primary->backup('base');
+my @standbys = map {
+    my $standby = PostgreSQL::Test::Cluster->new("standby$_");
+    $standby->init_from_backup($primary, 'base', has_streaming => 1);
+    $standby->start;
+    $standby
+} 1, 2;
+
+# What a standby backs up needs WAL that the primary archives when a segment ends.
+sub wait_outcome_on
+{
+    my ($on, $name, $condition) = @_;
+    wait_for("$name: $condition", sub {
+        $primary->safe_psql('postgres', "SELECT pg_create_restore_point('x'), pg_switch_wal()");
+        return $on->safe_psql('postgres', "SELECT count(*) FROM agri_backup.schedules WHERE name = '$name' AND $condition") });
+}
+
+$primary->safe_psql('postgres', "SELECT agri_schedule('replica', '0 4 * * *', run_on => 'standby')");
+($code, $out, $err) = $standbys[0]->psql('postgres', "SELECT agri_schedule('replica', '0 5 * * *', run_on => 'standby')");
+like($err, qr/schedules cannot be changed on a standby.*HINT:.*Change them on the primary/s, 'a standby says where schedules are changed');
+$primary->wait_for_catchup($_) for @standbys;
+$next = set_clock_to_next($primary, 'replica');
+wait_looked($primary);
+is(backups_of($primary, 'replica'), 0, 'the primary leaves what is for a standby');
+set_clock($_, "timestamptz '$next' + '10 s'") for @standbys;
+ok(wait_outcome_on($standbys[0], 'replica', "last_outcome = 'done' AND last_run = '$next'"), 'one of two standbys runs it');
+wait_looked($_) for @standbys;
+ok(wait_outcome_on($standbys[1], 'replica', "last_outcome = 'done' AND last_run = '$next'"), 'and the other knows');
+is(backups_of($primary, 'replica'), 1, 'two standbys run a schedule once');
+my ($taken) = @{ cli_json($primary, 'info')->{backups} };
+ok($taken->{from_standby}, 'the backup is from a standby');
+
+$primary->safe_psql('postgres', "SELECT agri_unschedule('replica'); SELECT agri_schedule('either', '0 5 * * *', run_on => 'prefer_standby')");
+$primary->wait_for_catchup($_) for @standbys;
+$next = set_clock_to_next($primary, 'either');
+wait_looked($primary);
+is(backups_of($primary, 'either'), 0, 'the primary first leaves to a standby what prefers one');
+set_clock($standbys[0], "timestamptz '$next' + '10 s'");
+ok(wait_outcome_on($standbys[0], 'either', "last_outcome = 'done' AND last_run = '$next'"), 'which runs it');
+set_clock($primary, "timestamptz '$next' + '1 hour'");
+wait_looked($primary);
+is(backups_of($primary, 'either'), 1, 'then the primary has nothing to do');
+$next = set_clock_to_next($primary, 'either');
+set_clock($primary, "timestamptz '$next' + '6 minutes'");
+ok(wait_outcome($primary, 'either', "last_outcome = 'done' AND last_run = '$next'"), 'after five minutes the primary runs it');
+$_->stop('fast') for @standbys;
+$primary->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_stat_replication') or die;
+$next = set_clock_to_next($primary, 'either');
+ok(wait_outcome($primary, 'either', "last_outcome = 'done' AND last_run = '$next'"), 'and at once when there is no standby');
+is(backups_of($primary, 'either'), 3, 'once each');
+
+# Real time
+ok(wait_outcome($minutely, 'minutely', "last_outcome = 'done'"), 'a minute comes by itself as well');
+is($minutely->safe_psql('postgres', "SELECT last_started >= last_run AND last_started < last_run + '55 s' AND next_run > now() FROM agri_backup.schedules"),
+    't', 'when it is time');
 done_testing();

@@ -3,8 +3,10 @@ SELECT s.name, s.expression, s.time_zone, s.kind, s.run_on, s.label, s.paused,
     CASE WHEN NOT s.paused AND p.state IS DISTINCT FROM 'clone'
         THEN agri_backup.next_run(s.expression, s.time_zone) END AS next_run,
     r.scheduled_time AS last_run,
-    CASE WHEN j.running THEN 'running' ELSE r.state END AS last_outcome,
+    CASE WHEN j.state IN ('starting', 'running') THEN 'running' ELSE r.state END AS last_outcome,
     r.error AS last_error,
+    CASE WHEN j.state = 'failed' AND j.since > coalesce(r.started, '-infinity')
+        THEN pg_catalog.concat_ws(' ', j.error, j.error_detail, j.error_hint) END AS problem,
     r.backup_id AS last_backup,
     r.started AS last_started,
     r.ended AS last_ended,
@@ -21,9 +23,9 @@ FROM agri_backup.schedule AS s
         schedule text, scheduled_time timestamptz, state text, attempt bigint, host text,
         started timestamptz, ended timestamptz, backup_id text, error text,
         last_success_time timestamptz, last_backup_id text) ON r.schedule = s.name
-    CROSS JOIN LATERAL (
-        SELECT pg_catalog.count(*) > 0 AS running FROM agri_backup.jobs() AS j
-        WHERE j.schedule = s.name AND j.state IN ('starting', 'running')) AS j
+    LEFT JOIN LATERAL (
+        SELECT * FROM agri_backup.jobs() AS j WHERE j.schedule = s.name
+        ORDER BY j.since DESC LIMIT 1) AS j ON true
 ORDER BY s.name;
 COMMENT ON VIEW agri_backup.schedules IS 'schedules with their next and last run; what was run is as the repository was read at as_of, see agri_refresh()';
 COMMENT ON COLUMN agri_backup.schedules.name IS 'name of the schedule';
@@ -37,6 +39,7 @@ COMMENT ON COLUMN agri_backup.schedules.next_run IS 'when it is due next; null w
 COMMENT ON COLUMN agri_backup.schedules.last_run IS 'time of the schedule that was run last, on whichever server';
 COMMENT ON COLUMN agri_backup.schedules.last_outcome IS 'running, done, failed, cancelled, deferred (another backup was running) or interrupted (its server ended; done again)';
 COMMENT ON COLUMN agri_backup.schedules.last_error IS 'why it failed';
+COMMENT ON COLUMN agri_backup.schedules.problem IS 'why a run that is due cannot begin on this server; it is tried again every minute';
 COMMENT ON COLUMN agri_backup.schedules.last_backup IS 'backup that it took';
 COMMENT ON COLUMN agri_backup.schedules.last_started IS 'when that run began';
 COMMENT ON COLUMN agri_backup.schedules.last_ended IS 'when it ended';
