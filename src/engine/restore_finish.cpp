@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/backup_manifest.hpp"
+#include "engine/include_folders.hpp"
 #include "engine/recovery_config.hpp"
 #include "engine/restore_cleanup.hpp"
 #include "engine/restore_marker.hpp"
@@ -89,6 +90,7 @@ Status RestoreFinish::Prepare() {
     AGRI_TRY(WriteRole());
     AGRI_TRY(WriteClaim());
     AGRI_TRY(WriteRecovery());
+    AGRI_TRY(MakeIncludedFolders(input_.survey, data_));
     for (std::string_view folder : {kConfigFolder, kExtraFolder})
         AGRI_TRY(data_.OwnFolders(std::string(folder)));
     AGRI_TRY(LastPass());

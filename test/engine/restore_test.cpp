@@ -132,13 +132,18 @@ TEST_F(RestoreTest, RunRestore_UnreachableTarget_WritesNothing) {
 
 TEST_F(RestoreTest, RunRestore_ConfigurationFromOutside_IsPutBeside) {
     const std::string config = cluster.Outside("etc/main/postgresql.conf");
-    test::TestCluster::WriteFile(config, "port = 5433\n");
+    const std::string content =
+        "port = 5433\n include_dir = 'conf.d' # empty\ninclude_dir '../up'\n";
+    test::TestCluster::WriteFile(config, content);
     server.facts.config_files = {{"config_file", config}};
     Backup();
     test::TestCluster::WriteFile(config, "changed since\n");
     const RestoreResult result = Must(Run());
     EXPECT_EQ(result.configuration_folder, Restored("agri_backup_restored_config"));
-    EXPECT_EQ(FileText(result.configuration_folder + config), "port = 5433\n");
+    EXPECT_EQ(FileText(result.configuration_folder + config), content);
+    // Else the server would not start on it.
+    EXPECT_TRUE(Exists(result.configuration_folder + cluster.Outside("etc/main/conf.d")));
+    EXPECT_FALSE(Exists(result.configuration_folder + cluster.Outside("etc/up")));
     EXPECT_EQ(FileText(config), "changed since\n");
     ExpectManifestMatches();
     // This machine still has its own: the command uses it, a note has the other.
