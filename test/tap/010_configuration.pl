@@ -237,23 +237,31 @@ reload('agri_backup.compression_level = -7');
 my $large = backup_now($served);
 cmp_ok(stored_bytes($small), '<', stored_bytes($large), 'compression_level 19 stores less than -7');
 
-# The archiving process takes them over without a restart of its own.
+# The archiving process takes them over without a restart of its own, and says what it works with.
 my $archiving = $served->safe_psql('postgres', 'SELECT archiving_pid FROM agri_backup.status');
-reload('agri_backup.parallel = 3');
-reload("agri_backup.memory_limit = '128MB'");
-reload("agri_backup.rate_limit = '512kB'");
+sub works_with
+{
+    my ($pattern, @reloads) = @_;
+    my $from = -s $served->logfile;
+    reload($_) for @reloads;
+    my $line = '';
+    wait_for("the archiving process after @reloads", sub { ($line) = slurp_file($served->logfile, $from) =~ /.*archiving cluster.*?: (.*)/s; ($line // '') =~ $pattern });
+    return pass("@reloads: $pattern");
+}
+works_with(qr/^7 at once, compression level 2$/m, "agri_backup.memory_limit = '1GB'", 'agri_backup.compression_level = 2', 'agri_backup.parallel = 7');
+works_with(qr/^1 at once/m, "agri_backup.memory_limit = '64MB'");    # three buffers of a segment fit
+works_with(qr/^3 at once/m, "agri_backup.memory_limit = '1GB'", 'agri_backup.parallel = 3');
 is($served->safe_psql('postgres', 'SELECT archiving_pid FROM agri_backup.status'), $archiving, 'the archiving process went on');
 wait_archived($served);
 
-# Rate limit and threads of a job that begins now; the job is looked at while it runs, then let go by a reload's
-# successor: it keeps what it began with, so it is cancelled.
-my $limited = $served->safe_psql('postgres', 'SELECT agri_backup_now(wait => false)');
-my $job_pid;
-wait_for('the job', sub { $job_pid = $served->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL") });
-wait_for('its copying', sub { ($served->safe_psql('postgres', 'SELECT bytes_done FROM agri_backup.progress') || 0) > 0 });
-is($served->safe_psql('postgres', "SELECT count(*) FROM agri_backup.backups WHERE backup_id = '$limited'"), '0', 'a limited backup is still at work');
-$served->safe_psql('postgres', "SELECT agri_cancel('$limited')");
-wait_for('the end of the job', sub { !kill 0, $job_pid });
+# A limiter lets its burst (1 MB) through at once, and no more than the rate after it: whatever the machine's
+# speed, a backup under it cannot be quicker.
+reload("agri_backup.rate_limit = '1MB'");
+my $limited = backup_now($served);
+my ($stored, $duration) = split /\|/, $served->safe_psql('postgres', "SELECT stored_bytes, 1000 * extract(epoch FROM duration) FROM agri_backup.backups WHERE backup_id = '$limited'");
+cmp_ok($stored, '>', 2_000_000, 'a backup of more than the burst');
+cmp_ok($duration, '>=', ($stored - 1_048_576) / 1_048_576 * 1000, 'rate_limit holds it to its rate');
+reload("agri_backup.rate_limit = 0");
 
 # --- the server refuses bad values, naming the setting
 for my $bad (
