@@ -52,9 +52,17 @@ int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const st
                const Session& session) {
     auto result = engine::PushWalFolder(pusher, path, session.context());
     if (!result) return Fail(options, result.error());
+    std::string unfinished;
+    if (result->left_saved_to.IsValid())
+        unfinished = fmt::format("; unfinished segment {} saved up to {}", result->left,
+                                 result->left_saved_to.ToString());
+    else if (!result->left.empty())
+        unfinished = fmt::format(
+            "; unfinished segment {} left to the server, which is running or cannot be told to be "
+            "stopped",
+            result->left);
     fmt::print("{} WAL files archived, {} already there{}\n", result->archived,
-               result->already_there,
-               result->left.empty() ? "" : fmt::format("; unfinished: {}", result->left));
+               result->already_there, unfinished);
     return kSuccess;
 }
 
@@ -116,6 +124,7 @@ void AddWalFetch(CLI::App& app, CommonOptions& options, Action& action) {
         action = [&options, request] {
             if (request->prefetch > 0 && access("PG_VERSION", F_OK) == 0)
                 request->spool_folder = "agri_backup/spool";
+            request->may_be_unfinished = !IsStandby();
             return WalFetch(options, *request);
         };
     });

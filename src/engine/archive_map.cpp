@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/unfinished_wal.hpp"
+
 namespace agri::engine {
 
 using base::ErrorCode;
@@ -30,12 +32,13 @@ Result<ArchiveMap> ArchiveMap::Load(const repo::Incarnation& incarnation) {
     if (map.segment_size_ == 0 || (map.segment_size_ & (map.segment_size_ - 1)) != 0)
         return MakeError(ErrorCode::kCorrupt, "cluster \"{}\" has no valid WAL segment size",
                          incarnation.cluster());
-    AGRI_TRY(map.LoadTimelines(repo::WalArchive(incarnation)));
+    AGRI_TRY(map.LoadTimelines(incarnation));
     AGRI_TRY(map.LoadBackups(incarnation));
     return map;
 }
 
-Status ArchiveMap::LoadTimelines(const repo::WalArchive& archive) {
+Status ArchiveMap::LoadTimelines(const repo::Incarnation& incarnation) {
+    const repo::WalArchive archive(incarnation);
     AGRI_ASSIGN(std::vector<std::string> files, archive.HistoryFiles());
     for (const std::string& file : files) {
         auto name = base::WalFileName::Parse(file);
@@ -44,9 +47,13 @@ Status ArchiveMap::LoadTimelines(const repo::WalArchive& archive) {
         archived_.insert(name->timeline);
     }
     AGRI_ASSIGN(std::vector<TimelineId> timelines, archive.Timelines());
+    std::vector<base::SegmentId> partials;
     for (TimelineId timeline : timelines) {
         timelines_.insert(timeline);
-        AGRI_ASSIGN(ranges_[timeline], archive.Ranges(timeline));
+        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(timeline));
+        ranges_[timeline] = std::move(survey.ranges);
+        partials.insert(partials.end(), survey.partial_segments.begin(),
+                        survey.partial_segments.end());
         // They only explain holes: an unreadable one must not keep anybody from restoring.
         auto gaps = archive.Gaps(timeline);
         if (gaps)
@@ -55,7 +62,39 @@ Status ArchiveMap::LoadTimelines(const repo::WalArchive& archive) {
             problems_.push_back(fmt::format("declared gaps of timeline {} cannot be read: {}",
                                             timeline.value, gaps.error().ToString()));
     }
+    return LoadUnfinished(incarnation, std::move(partials));
+}
+
+Status ArchiveMap::LoadUnfinished(const repo::Incarnation& incarnation,
+                                  std::vector<base::SegmentId> partials) {
+    const UnfinishedWal wal(incarnation);
+    AGRI_ASSIGN(std::vector<base::SegmentId> segments, wal.Candidates(std::move(partials)));
+    for (base::SegmentId segment : segments) {
+        const base::Lsn start = segment.Start(segment_size_);
+        const auto& ranges = ranges_[segment.timeline];
+        if (std::any_of(ranges.begin(), ranges.end(), [&](const repo::TimelineRange& range) {
+                return range.from <= start && start < range.to;
+            }))
+            continue;
+        auto found = wal.Read(segment);
+        if (!found)
+            problems_.push_back(fmt::format("unfinished WAL segment {} cannot be read: {}",
+                                            segment.FileName(segment_size_),
+                                            found.error().ToString()));
+        if (found && *found) AddSegment(segment);
+    }
+    std::erase_if(ranges_, [](const auto& timeline) { return timeline.second.empty(); });
     return {};
+}
+
+void ArchiveMap::AddSegment(base::SegmentId segment) {
+    timelines_.insert(segment.timeline);
+    unfinished_.insert(segment);
+    const base::Lsn start = segment.Start(segment_size_), end = segment.End(segment_size_);
+    std::vector<repo::TimelineRange>& ranges = ranges_[segment.timeline];
+    auto next = std::find_if(ranges.begin(), ranges.end(),
+                             [&](const repo::TimelineRange& range) { return start < range.from; });
+    ranges.insert(next, {.timeline = segment.timeline, .from = start, .to = end, .segments = 1});
 }
 
 void ArchiveMap::AddHistory(TimelineId timeline, const Result<std::string>& text) {

@@ -12,8 +12,8 @@
 
 namespace agri::engine {
 
-// Segments are archived in parallel, so a server that is archiving or has died may leave a hole this
-// close to the end of the archive. Behind a larger stretch a hole means that history was lost.
+// Segments are archived in parallel, so a server that is archiving or has died may leave a hole
+// this close to the end of the archive. Behind a larger stretch a hole means that history was lost.
 inline constexpr uint64_t kLookAheadSegments = 64;
 
 // A stretch of a path for which the archive has no WAL, with WAL behind it.
@@ -47,6 +47,8 @@ class ArchiveMap {
     // Every timeline with WAL, a history file or a backup.
     const std::set<base::TimelineId>& timelines() const { return timelines_; }
     const TimelineRanges& ranges() const { return ranges_; }
+    // Segments in ranges() that are not archived whole: their server stopped in them.
+    const std::set<base::SegmentId>& unfinished() const { return unfinished_; }
 
     // The history of a timeline; without a history file it has no ancestors.
     const wal::TimelineHistory& History(base::TimelineId timeline) const;
@@ -65,7 +67,10 @@ class ArchiveMap {
 
    private:
     base::Status LoadBackups(const repo::Incarnation& incarnation);
-    base::Status LoadTimelines(const repo::WalArchive& archive);
+    base::Status LoadTimelines(const repo::Incarnation& incarnation);
+    base::Status LoadUnfinished(const repo::Incarnation& incarnation,
+                                std::vector<base::SegmentId> partials);
+    void AddSegment(base::SegmentId segment);
     void AddHistory(base::TimelineId timeline, const base::Result<std::string>& text);
 
     uint64_t segment_size_ = 0;
@@ -76,6 +81,7 @@ class ArchiveMap {
     std::map<base::TimelineId, base::Error> damaged_;
     std::map<base::TimelineId, wal::TimelineHistory> histories_;
     TimelineRanges ranges_;
+    std::set<base::SegmentId> unfinished_;
     std::map<base::TimelineId, std::vector<repo::format::DeclaredGap>> gaps_;
 };
 

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 
+#include "engine/unfinished_wal.hpp"
+
 namespace agri::engine {
 
 using base::ErrorCode;
 using base::Lsn;
 using base::Result;
+using base::Status;
 using base::TimelineId;
 using nlohmann::json;
 
@@ -78,8 +81,10 @@ Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archiv
     AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
     std::vector<TimelineReport> timelines;
     for (TimelineId id : ids) {
-        TimelineReport timeline{wal::TimelineHistory(id), {}, {}};
-        AGRI_ASSIGN(timeline.ranges, archive.Ranges(id));
+        TimelineReport timeline{wal::TimelineHistory(id), {}, {}, {}};
+        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
+        timeline.ranges = std::move(survey.ranges);
+        timeline.partials = std::move(survey.partial_segments);
         AGRI_ASSIGN(timeline.gaps, archive.Gaps(id));
         // A lost or damaged history file is for verify to find: here the timeline stands alone.
         if (auto text = archive.ReadHistory(id))
@@ -135,6 +140,39 @@ struct PlacedRow {
     json row;
 };
 
+bool IsCovered(const TimelineReport& timeline, Lsn lsn) {
+    return std::any_of(
+        timeline.ranges.begin(), timeline.ranges.end(),
+        [&](const repo::TimelineRange& range) { return range.from <= lsn && lsn < range.to; });
+}
+
+// What stopped servers left of segments that they had not filled, and no archived range covers.
+Status PlaceUnfinished(const repo::Incarnation& incarnation,
+                       const std::vector<TimelineReport>& timelines, uint64_t size,
+                       std::vector<PlacedRow>& placed) {
+    std::vector<base::SegmentId> partials;
+    for (const TimelineReport& timeline : timelines)
+        partials.insert(partials.end(), timeline.partials.begin(), timeline.partials.end());
+    const UnfinishedWal wal(incarnation);
+    AGRI_ASSIGN(const auto segments, wal.Candidates(std::move(partials)));
+    for (base::SegmentId segment : segments) {
+        const Lsn start = segment.Start(size);
+        if (std::any_of(timelines.begin(), timelines.end(), [&](const TimelineReport& timeline) {
+                return timeline.history.timeline() == segment.timeline &&
+                       IsCovered(timeline, start);
+            }))
+            continue;
+        auto found = wal.Read(segment);
+        if (!found && found.error().code == ErrorCode::kCorrupt) continue;  // verify tells
+        if (!found) return std::move(found).error();
+        if (!*found) continue;
+        placed.push_back(
+            {segment.timeline, start.value,
+             Row(segment.timeline, "unfinished", start.value, (*found)->end.value, size)});
+    }
+    return {};
+}
+
 }  // namespace
 
 json TimeOrNull(int64_t microseconds) {
@@ -171,6 +209,7 @@ Result<json> DescribeWal(const repo::Incarnation& incarnation,
     for (const MissingWal& hole : FindMissingWal(timelines, backups, size))
         placed.push_back({hole.timeline, hole.first * size,
                           Row(hole.timeline, "missing", hole.first * size, hole.end * size, size)});
+    AGRI_TRY(PlaceUnfinished(incarnation, timelines, size, placed));
     std::stable_sort(placed.begin(), placed.end(), [](const PlacedRow& a, const PlacedRow& b) {
         return std::tie(a.timeline, a.from) < std::tie(b.timeline, b.from);
     });

@@ -18,6 +18,7 @@ struct TimelineReport {
     wal::TimelineHistory history;
     std::vector<repo::TimelineRange> ranges;  // ascending
     std::vector<repo::format::DeclaredGap> gaps;
+    std::vector<base::SegmentId> partials;  // archived as .partial
 };
 
 struct MissingWal {

@@ -1,5 +1,7 @@
 #include "engine/segment_source.hpp"
 
+#include "engine/wal_index_facts.hpp"
+
 namespace agri::engine {
 
 using base::Result;
@@ -17,20 +19,41 @@ base::WalFileName NameOf(base::SegmentId segment, uint64_t segment_size) {
 
 }  // namespace
 
+// No index was stored of it; what a record from the segment before says stays unknown.
+Result<repo::format::WalIndex> SegmentSource::IndexOf(const UnfinishedSegment& unfinished,
+                                                      base::SegmentId segment) const {
+    AGRI_ASSIGN(wal::SegmentScan scan, wal::ScanSegment(unfinished.content));
+    const base::Lsn first_record = scan.facts.first_record;
+    wal::SegmentCarry carry;
+    const wal::StitchResult stitched = wal::Stitch(carry, scan);
+    repo::format::WalIndex index;
+    index.set_name(segment.FileName(segment_size_));
+    SetWalFacts({scan, stitched, carry, first_record, base::WalFileKind::kPartial}, index);
+    return index;
+}
+
 Result<repo::format::WalIndex> SegmentSource::Index(base::SegmentId segment) const {
     AGRI_TRY(context_.cancel.Check());
-    return archive_.ReadIndex(NameOf(segment, segment_size_));
+    auto index = archive_.ReadIndex(NameOf(segment, segment_size_));
+    if (index || index.error().code != base::ErrorCode::kNotFound) return index;
+    AGRI_ASSIGN(auto unfinished, unfinished_.Read(segment));
+    if (!unfinished) return index;
+    return IndexOf(*unfinished, segment);
 }
 
 Result<base::Bytes> SegmentSource::Content(base::SegmentId segment) const {
     AGRI_TRY(context_.cancel.Check());
     base::Bytes content;
     content.reserve(segment_size_);
-    AGRI_TRY(archive_.Read(NameOf(segment, segment_size_), [&](base::ByteView part) -> Status {
+    auto read = archive_.Read(NameOf(segment, segment_size_), [&](base::ByteView part) -> Status {
         content.insert(content.end(), part.begin(), part.end());
         return {};
-    }));
-    return content;
+    });
+    if (read) return content;
+    if (read.error().code != base::ErrorCode::kNotFound) return std::move(read).error();
+    AGRI_ASSIGN(auto unfinished, unfinished_.Read(segment));
+    if (!unfinished) return std::move(read).error();
+    return std::move(unfinished->content);
 }
 
 Status RecordWalk::Visit(base::SegmentId segment) {

@@ -4,6 +4,7 @@
 
 #include "engine/context.hpp"
 #include "engine/segment_path.hpp"
+#include "engine/unfinished_wal.hpp"
 #include "wal/segment_scanner.hpp"
 
 namespace agri::engine {
@@ -13,16 +14,22 @@ class SegmentSource {
    public:
     SegmentSource(const repo::Incarnation& incarnation, const Context& context)
         : archive_(incarnation),
+          unfinished_(incarnation),
           segment_size_(incarnation.info().wal_segment_size()),
           context_(context) {}
 
+    // Of an archived segment, or of the unfinished one that a stopped server left.
     base::Result<repo::format::WalIndex> Index(base::SegmentId segment) const;
     base::Result<base::Bytes> Content(base::SegmentId segment) const;
     uint64_t segment_size() const { return segment_size_; }
     const repo::WalArchive& archive() const { return archive_; }
 
    private:
+    base::Result<repo::format::WalIndex> IndexOf(const UnfinishedSegment& unfinished,
+                                                 base::SegmentId segment) const;
+
     repo::WalArchive archive_;
+    UnfinishedWal unfinished_;
     uint64_t segment_size_;
     const Context& context_;
 };

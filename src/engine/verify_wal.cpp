@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "engine/parallel.hpp"
+#include "engine/unfinished_wal.hpp"
 
 namespace agri::engine {
 
@@ -130,6 +131,11 @@ class WalVerifier {
         const base::WalFileName name = NameOf(segment);
         auto index = ReadSegment(name);
         // Removed since it was listed: retention is at work beside us.
+        if (!index && index.error().code == base::ErrorCode::kNotFound &&
+            map_.unfinished().contains(segment)) {
+            AGRI_ASSIGN(const auto unfinished, UnfinishedWal(incarnation_).Read(segment));
+            if (unfinished) return {};
+        }
         if (!index && index.error().code == base::ErrorCode::kNotFound) {
             report_.Add({"", ObjectOf(segment), std::string(kSeverityError),
                          fmt::format("WAL segment {} is missing", name.name), ""});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/unfinished_wal.hpp"
 #include "engine/wal_prefetch.hpp"
 #include "engine/wal_spool.hpp"
 
@@ -40,6 +41,18 @@ void WarnOfHole(const repo::WalArchive& archive, const repo::Incarnation& incarn
                           file.name);
 }
 
+// The end of WAL, when its server stopped inside a segment.
+Result<bool> FetchUnfinished(const repo::Incarnation& incarnation, base::SegmentId segment,
+                             const std::string& destination, const Context& context) {
+    AGRI_ASSIGN(const auto unfinished, UnfinishedWal(incarnation).Read(segment));
+    if (!unfinished) return false;
+    AGRI_TRY(StoreFile(unfinished->content, destination));
+    context.log->info("WAL segment {} was not filled: what is known of it ends at {}",
+                      segment.FileName(incarnation.info().wal_segment_size()),
+                      unfinished->end.ToString());
+    return true;
+}
+
 }  // namespace
 
 Result<WalFetchOutcome> FetchWal(const repo::Incarnation& incarnation,
@@ -57,6 +70,12 @@ Result<WalFetchOutcome> FetchWal(const repo::Incarnation& incarnation,
     if (spool && !segment) spool->Clear();
     if (!(spool && segment && spool->Take(*segment, request.destination))) {
         auto fetched = FetchToFile(archive, *file, request.destination);
+        if (!fetched && fetched.error().code == ErrorCode::kNotFound && segment &&
+            request.may_be_unfinished) {
+            AGRI_ASSIGN(const bool is_there,
+                        FetchUnfinished(incarnation, *segment, request.destination, context));
+            if (is_there) return WalFetchOutcome::kFetched;
+        }
         if (!fetched && fetched.error().code == ErrorCode::kNotFound) {
             WarnOfHole(archive, incarnation, *file, context);
             return WalFetchOutcome::kAbsent;

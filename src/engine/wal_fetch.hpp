@@ -13,6 +13,9 @@ struct WalFetchRequest {
     std::string destination;   // %p
     std::string spool_folder;  // for prefetched files; empty: no prefetch
     uint32_t prefetch = 8;     // segments
+    // Whether the unfinished segment of a stopped server may be handed out, zeros behind its end.
+    // Not to a standby: it would take it for the whole and not ask again.
+    bool may_be_unfinished = false;
 };
 
 enum class WalFetchOutcome { kFetched, kAbsent };

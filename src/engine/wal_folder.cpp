@@ -139,7 +139,8 @@ class FolderPusher {
         return {};
     }
 
-    bool Count(Result<WalPushResult> pushed) {
+    template <class Pushed>
+    bool Count(const Result<Pushed>& pushed) {
         std::lock_guard lock(mutex_);
         if (pushed) {
             const bool is_new = pushed->outcome == storage::PutOutcome::kCreated;
@@ -148,7 +149,7 @@ class FolderPusher {
         }
         context_.log->error("{}", pushed.error().ToString());
         ++failed_;
-        if (!first_error_) first_error_ = std::move(pushed).error();
+        if (!first_error_) first_error_ = pushed.error();
         return false;
     }
 
@@ -159,10 +160,11 @@ class FolderPusher {
         if (ServerIsRunning(folder_)) return {};
         for (const std::string& name : unfinished_) {
             AGRI_TRY(context_.cancel.Check());
-            if (!Count(pusher_.PushUnfinished(PathOf(name), context_))) continue;
-            context_.log->warn("unfinished WAL segment \"{}\" is archived as \"{}.partial\"", name,
-                               name);
-            if (name == result_.left) result_.left_archived_as = name + ".partial";
+            auto pushed = pusher_.PushUnfinished(PathOf(name), false, context_);
+            if (!Count(pushed)) continue;
+            context_.log->info("unfinished WAL segment \"{}\" is saved up to {}", name,
+                               pushed->end.ToString());
+            if (name == result_.left) result_.left_saved_to = pushed->end;
         }
         return {};
     }

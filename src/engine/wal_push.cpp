@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "engine/byte_budget.hpp"
 #include "engine/segment_chain.hpp"
+#include "engine/unfinished_wal.hpp"
 #include "engine/wal_index_facts.hpp"
 #include "repo/machine.hpp"
 #include "wal/history_file.hpp"
@@ -37,6 +38,12 @@ base::Error NotWal(const std::string& path, std::string_view why) {
 
 }  // namespace
 
+struct PartialFile {
+    SegmentId segment;
+    const WalFileName& file;
+    base::ByteView content;
+};
+
 struct WalPusher::State {
     State(const repo::Incarnation& of, uint64_t epoch)
         : incarnation(of),
@@ -57,6 +64,10 @@ struct WalPusher::State {
                 const Context& context, repo::format::WalIndex& index);
     Result<wal::SegmentCarry> CarryBefore(const wal::SegmentScan& scan, SegmentId segment,
                                           const std::string& path, const Context& context);
+    Result<WalPushResult> SettlePartial(const PartialFile& ours, base::Error conflict,
+                                        const Context& context);
+    Result<UnfinishedPush> Ship(SegmentId segment, base::ByteView content, bool supersedes,
+                                const Context& context) const;
     Result<WalPushResult> Put(repo::format::WalIndex index, base::ByteView content,
                               const Context& context);
 
@@ -80,10 +91,30 @@ Result<WalPushResult> WalPusher::Push(const std::string& path, const Context& co
     return state_->Push(path, *file, context);
 }
 
-Result<WalPushResult> WalPusher::PushUnfinished(const std::string& path, const Context& context) {
-    const std::optional<WalFileName> file = WalFileName::Parse(NameOf(path) + ".partial");
-    if (!file) return NotWal(path, "it has not the name of a segment");
-    return state_->Push(path, *file, context);
+Result<UnfinishedPush> WalPusher::PushUnfinished(const std::string& path, bool supersedes,
+                                                 const Context& context) {
+    const uint64_t size = state_->incarnation.info().wal_segment_size();
+    const std::optional<SegmentId> segment = SegmentId::Parse(NameOf(path), size);
+    if (!segment) return NotWal(path, "it has not the name of a segment");
+    AGRI_ASSIGN(ByteBudget::Hold hold,
+                state_->budget.Take(size, std::max(context.settings.memory_limit_bytes, size),
+                                    context.cancel));
+    AGRI_ASSIGN(const base::Bytes content, state_->ReadSegment(path));
+    AGRI_TRY(state_->CheckSegment(content, path, *segment));
+    return state_->Ship(*segment, content, supersedes, context);
+}
+
+Result<UnfinishedPush> WalPusher::State::Ship(SegmentId segment, base::ByteView content,
+                                              bool supersedes, const Context& context) const {
+    const base::Lsn start = segment.Start(incarnation.info().wal_segment_size());
+    AGRI_ASSIGN(const size_t length, LengthOfWal(content, start.value));
+    UnfinishedPush pushed{storage::PutOutcome::kExists, base::Lsn{start.value + length}};
+    if (length == 0) return pushed;
+    AGRI_ASSIGN(pushed.outcome, repo::WalTail(incarnation)
+                                    .Ship({segment, content.first(length), writer_epoch, host,
+                                           supersedes, context.settings.compression_level},
+                                          context.clock));
+    return pushed;
 }
 
 Result<WalPushResult> WalPusher::State::Push(const std::string& path, const WalFileName& file,
@@ -151,7 +182,30 @@ Result<WalPushResult> WalPusher::State::PushSegment(const std::string& path,
     if (!index.scan_problem().empty())
         context.log->warn("WAL segment \"{}\" is archived, but {}", file.name,
                           index.scan_problem());
-    return Put(std::move(index), content, context);
+    auto put = Put(std::move(index), content, context);
+    if (put || file.kind != WalFileKind::kPartial || put.error().code != ErrorCode::kConflict)
+        return put;
+    return SettlePartial({*segment, file, content}, std::move(put).error(), context);
+}
+
+// Promotions from one timeline at different points each leave its last segment, with anything
+// behind its last record. The same WAL as far as both go is no conflict: what reaches further is
+// saved in the tail.
+Result<WalPushResult> WalPusher::State::SettlePartial(const PartialFile& ours, base::Error conflict,
+                                                      const Context& context) {
+    base::Bytes there;
+    AGRI_ASSIGN(repo::format::WalIndex index,
+                archive.Read(ours.file, [&](base::ByteView part) -> Status {
+                    there.insert(there.end(), part.begin(), part.end());
+                    return {};
+                }));
+    const uint64_t start = ours.segment.Start(incarnation.info().wal_segment_size()).value;
+    AGRI_ASSIGN(const size_t length_there, LengthOfWal(there, start));
+    AGRI_ASSIGN(const size_t length, LengthOfWal(ours.content, start));
+    const auto common = static_cast<ptrdiff_t>(std::min(length, length_there));
+    if (!std::equal(there.begin(), there.begin() + common, ours.content.begin())) return conflict;
+    if (length > length_there) AGRI_TRY(Ship(ours.segment, ours.content, false, context));
+    return WalPushResult{storage::PutOutcome::kExists, 0, std::move(index)};
 }
 
 Status WalPusher::State::Scan(base::ByteView content, const std::string& path,
@@ -187,8 +241,9 @@ Result<WalPushResult> WalPusher::State::PushSmallFile(const std::string& path,
                                                       const WalFileName& file,
                                                       const Context& context) {
     const bool is_history = file.kind == WalFileKind::kHistory;
-    AGRI_ASSIGN(base::Bytes content,
-                base::ReadWholeFile(path, is_history ? wal::kMaxHistoryBytes : kMaxBackupHistoryBytes));
+    AGRI_ASSIGN(
+        base::Bytes content,
+        base::ReadWholeFile(path, is_history ? wal::kMaxHistoryBytes : kMaxBackupHistoryBytes));
     const std::string_view text = base::AsText(content);
     if (is_history) {
         auto history = wal::TimelineHistory::Parse(file.timeline, text);

@@ -17,6 +17,11 @@ struct WalPushResult {
     repo::format::WalIndex index;
 };
 
+struct UnfinishedPush {
+    storage::PutOutcome outcome = storage::PutOutcome::kExists;
+    base::Lsn end;  // of the last record
+};
+
 // Archives the WAL files of one incarnation, which must outlive it. Thread-safe: several files at
 // once; a segment's scan waits for its predecessor's when that one is in flight here, and else
 // takes the predecessor's tail from the same folder or from the archive. Each segment is held in
@@ -30,8 +35,11 @@ class WalPusher {
     // file. Damage behind a segment's first page does not stop archiving: it is in
     // index.scan_problem and in the log.
     base::Result<WalPushResult> Push(const std::string& path, const Context& context);
-    // Archives the segment that a dead server left unfinished, as NAME.partial.
-    base::Result<WalPushResult> PushUnfinished(const std::string& path, const Context& context);
+    // Saves the segment that a stopped server left unfinished, up to its last record (repo/
+    // wal_tail.hpp); nothing when no record is in it. `supersedes`: other content saved before
+    // gives way, because the server itself says so.
+    base::Result<UnfinishedPush> PushUnfinished(const std::string& path, bool supersedes,
+                                                const Context& context);
 
     const repo::Incarnation& incarnation() const;
 
@@ -48,9 +56,9 @@ struct FolderPush {
     uint64_t archived = 0;
     uint64_t already_there = 0;
     std::string left;  // the unfinished segment, empty if none
-    // The name under which the unfinished segment was archived all the same (NAME.partial, to be
-    // renamed by hand), because the server is not running; empty while it is: it goes on with it.
-    std::string left_archived_as;
+    // Up to where the unfinished segment was saved all the same, because the server is not running;
+    // invalid while it is: it goes on with it.
+    base::Lsn left_saved_to;
 };
 // Files that cannot be archived don't stop the others; the first one's error is returned then, with
 // the number of all in its detail.

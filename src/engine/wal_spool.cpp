@@ -86,6 +86,14 @@ Status FetchToFile(const repo::WalArchive& archive, const base::WalFileName& fil
     return unfinished.RenameTo(destination);
 }
 
+Status StoreFile(base::ByteView content, const std::string& destination) {
+    UnfinishedFile unfinished(destination + std::string(kUnfinishedSuffix));
+    base::Fd fd;
+    AGRI_TRY(OpenOnce(unfinished.path(), fd));
+    AGRI_TRY(base::WriteAll(fd.get(), content, unfinished.path()));
+    return unfinished.RenameTo(destination);
+}
+
 std::optional<WalSpool> WalSpool::Open(const std::string& folder,
                                        const repo::Incarnation& incarnation) {
     const std::string tag = SpoolTag(incarnation);

@@ -16,6 +16,8 @@ namespace agri::engine {
 // when the archive certainly has no such file; on any error nothing stands at the destination.
 base::Status FetchToFile(const repo::WalArchive& archive, const base::WalFileName& file,
                          const std::string& destination);
+// The same for content at hand.
+base::Status StoreFile(base::ByteView content, const std::string& destination);
 
 // Not thread-safe, but any number of processes may use one folder.
 class WalSpool {

@@ -88,21 +88,26 @@ Answer TakeAnswer(Channel* channel, Failure* failure) {
     return Answer::kFailed;
 }
 
-bool WaitForAnswer(Channel* channel, Failure* failure) {
+// The deadline is since the last sign of life, or for all of it where a shutdown waits.
+enum class Deadline { kSinceSign, kInAll };
+
+bool WaitForAnswer(Channel* channel, Deadline deadline, Failure* failure) {
     TimestampTz last_sign = GetCurrentTimestamp();
     for (;;) {
         Answer answer = TakeAnswer(channel, failure);
         if (answer == Answer::kDurable) return true;
         if (answer == Answer::kFailed) return false;
         if (answer == Answer::kWorking) {
-            last_sign = GetCurrentTimestamp();
+            if (deadline == Deadline::kSinceSign) last_sign = GetCurrentTimestamp();
             continue;
         }
         if (TimestampDifferenceExceeds(last_sign, GetCurrentTimestamp(),
                                        settings.archive_deadline_s * 1000)) {
-            SetFailure(
-                failure, "unavailable", "the archiving process does not answer",
-                psprintf("It has said nothing for %d seconds.", settings.archive_deadline_s));
+            SetFailure(failure, "unavailable",
+                       deadline == Deadline::kInAll ? "the archiving process needs too long"
+                                                    : "the archiving process does not answer",
+                       psprintf("agri_backup.archive_deadline is %d seconds.",
+                                settings.archive_deadline_s));
             return false;
         }
         int events =
@@ -119,7 +124,9 @@ bool WaitForAnswer(Channel* channel, Failure* failure) {
 
 }  // namespace
 
-bool IsFileDurable(const char* file, const char* path, Failure* failure) {
+namespace {
+
+bool Ask(const char* file, const char* path, Failure* failure) {
     MemoryContext context = CurrentMemoryContext;
     Channel* volatile channel = nullptr;
     volatile bool durable = false;
@@ -128,8 +135,12 @@ bool IsFileDurable(const char* file, const char* path, Failure* failure) {
         channel = ConnectWithPatience(failure);
         if (channel != nullptr) {
             Channel* asked = channel;
-            asked->Begin("ARCHIVE").Add("file", file).Add("path", path).End();
-            durable = WaitForAnswer(asked, failure);
+            if (file != nullptr)
+                asked->Begin("ARCHIVE").Add("file", file).Add("path", path).End();
+            else
+                asked->Begin("STOPPED").End();
+            durable = WaitForAnswer(
+                asked, file != nullptr ? Deadline::kSinceSign : Deadline::kInAll, failure);
         }
     }
     PG_CATCH();
@@ -144,5 +155,13 @@ bool IsFileDurable(const char* file, const char* path, Failure* failure) {
     SetLatch(MyLatch);
     return durable;
 }
+
+}  // namespace
+
+bool IsFileDurable(const char* file, const char* path, Failure* failure) {
+    return Ask(file, path, failure);
+}
+
+bool IsUnfinishedWalSaved(Failure* failure) { return Ask(nullptr, nullptr, failure); }
 
 }  // namespace agri::pg

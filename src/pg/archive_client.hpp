@@ -11,5 +11,9 @@ namespace agri::pg {
 // at most agri_backup.archive_deadline since the archiving process last said that it works on the
 // file.
 bool IsFileDurable(const char* file, const char* path, Failure* failure);
+// Called when the archiver ends: after a clean shutdown the shutdown checkpoint stands in a segment
+// that is not filled, and the archiving process saves what there is of it. Waits for at most
+// agri_backup.archive_deadline in all. True also when there is nothing to save.
+bool IsUnfinishedWalSaved(Failure* failure);
 
 }  // namespace agri::pg

@@ -88,6 +88,23 @@ bool ArchiveFile(const char* file, const char* path) {
     return durable;
 }
 
+// Whether the server is ending is for the archiving process to tell, by pg_control: the archiver
+// also ends when archive_library changes.
+void ArchiverEnds() {
+    MemoryContext caller = MemoryContextSwitchTo(call_context);
+    Failure failure = {};
+    if (!IsBlocked(&failure) && !IsUnfinishedWalSaved(&failure))
+        ereport(WARNING,
+                (errcode(SqlStateOf(failure.code)),
+                 errmsg("could not save the last, unfinished WAL segment: %s", failure.message),
+                 failure.detail[0] != '\0' ? errdetail("%s", failure.detail) : 0,
+                 errhint("The archive ends before the shutdown checkpoint, behind the last commit. "
+                         "\"agri_backup wal-push\" of the folder pg_wal saves it while the server "
+                         "is stopped.")));
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(call_context);
+}
+
 // True also with an obstacle: ArchiveFile() then fails with the words that say what to set, on
 // every version, where core's own warning knows none of them before 17.
 bool IsConfigured() { return true; }
@@ -102,6 +119,7 @@ static bool CheckConfiguredCallback(ArchiveModuleState* /*state*/) { return IsCo
 static bool ArchiveFileCallback(ArchiveModuleState* /*state*/, const char* file, const char* path) {
     return ArchiveFile(file, path);
 }
+static void ShutdownCallback(ArchiveModuleState* /*state*/) { ArchiverEnds(); }
 
 // NOLINTNEXTLINE(bugprone-reserved-identifier): the name that PostgreSQL looks for
 PGDLLEXPORT const ArchiveModuleCallbacks* _PG_archive_module_init(void) {
@@ -110,7 +128,7 @@ PGDLLEXPORT const ArchiveModuleCallbacks* _PG_archive_module_init(void) {
         .startup_cb = nullptr,
         .check_configured_cb = CheckConfiguredCallback,
         .archive_file_cb = ArchiveFileCallback,
-        .shutdown_cb = nullptr,
+        .shutdown_cb = ShutdownCallback,
     };
     return &kCallbacks;
 }
@@ -127,6 +145,7 @@ PGDLLEXPORT void _PG_archive_module_init(ArchiveModuleCallbacks* callbacks) {
     MakeCallContext();
     callbacks->check_configured_cb = CheckConfiguredCallback;
     callbacks->archive_file_cb = ArchiveFileCallback;
+    callbacks->shutdown_cb = ArchiverEnds;
 }
 
 #endif

@@ -112,6 +112,22 @@ std::string IncarnationKeys::GapFolder(base::TimelineId timeline) const {
     return WalFolder(timeline) + "gaps/";
 }
 
+std::string IncarnationKeys::TailFolder() const { return base_ + "tail/"; }
+
+std::string IncarnationKeys::TailBegin(uint64_t epoch) const {
+    return fmt::format("{}{:016}/begin", TailFolder(), epoch);
+}
+
+std::string IncarnationKeys::TailSegmentFolder(uint64_t epoch, std::string_view segment) const {
+    return fmt::format("{}{:016}/{}/", TailFolder(), epoch, segment);
+}
+
+std::string IncarnationKeys::TailPiece(uint64_t epoch, std::string_view segment, base::Lsn from,
+                                       base::Lsn to) const {
+    return fmt::format("{}{:016X}-{:016X}", TailSegmentFolder(epoch, segment), from.value,
+                       to.value);
+}
+
 std::string IncarnationKeys::Pack(base::ByteView pack_id) const {
     std::string hex = base::ToHex(pack_id);
     return fmt::format("{}packs/{}/{}", base_, std::string_view(hex).substr(0, 2), hex);

@@ -51,6 +51,11 @@ class IncarnationKeys {
     std::string ChangedBlocks(const base::WalFileName& segment) const;
     std::string Gap(base::TimelineId timeline, base::Lsn from) const;
     std::string GapFolder(base::TimelineId timeline) const;
+    std::string TailFolder() const;
+    std::string TailBegin(uint64_t epoch) const;
+    std::string TailSegmentFolder(uint64_t epoch, std::string_view segment) const;
+    std::string TailPiece(uint64_t epoch, std::string_view segment, base::Lsn from,
+                          base::Lsn to) const;
     std::string Pack(base::ByteView pack_id) const;  // packs/<first two hex digits>/<id>
     std::string PackFolder() const;
     std::string Manifest(std::string_view backup_id) const;  // backups/<id>/manifest

@@ -33,7 +33,7 @@ struct TimelineRange {  // WAL without a hole, of one timeline
 // What stands in a timeline's folder, by its names.
 struct WalSurvey {
     std::vector<TimelineRange> ranges;
-    uint64_t partial_segments = 0;
+    std::vector<base::SegmentId> partial_segments;
     uint64_t backup_history_files = 0;
     uint64_t changed_block_maps = 0;
     uint64_t foreign_names = 0;  // not ours, or not where they belong: never read, never removed

@@ -33,7 +33,8 @@ class Surveyor {
         if (!file || !IsInPlace(*file) || keys_.Wal(*file) != object.key)
             ++survey_.foreign_names;
         else if (file->kind == base::WalFileKind::kPartial)
-            ++survey_.partial_segments;
+            survey_.partial_segments.push_back(
+                *base::SegmentId::Parse(file->segment_name, segment_size_));
         else if (file->kind == base::WalFileKind::kBackupHistory)
             ++survey_.backup_history_files;
         else

@@ -2,6 +2,7 @@
 // a damaged object) is told apart from what would be wrong with the next file too.
 #include "worker/archive_target.hpp"
 
+#include "engine/control_file.hpp"
 #include "engine/report.hpp"
 #include "repo/claim.hpp"
 
@@ -115,6 +116,23 @@ std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
     const FailureScope scope = ScopeOf(pushed.error().code);
     if (scope == FailureScope::kStorage) Drop(*opened);
     return ArchiveFailure{std::move(pushed).error(), scope};
+}
+
+std::optional<Error> ArchiveTarget::SaveUnfinished() {
+    auto image = engine::ReadControlImage(data_directory_, context_.cancel);
+    if (!image) return std::move(image).error();
+    const wal::ControlFile& control = image->control;
+    if (control.state != wal::ClusterState::kShutDown) return std::nullopt;
+    auto opened = Open();
+    if (!opened) return std::move(opened).error();
+    auto pusher = Claim(**opened, control.timeline);
+    if (!pusher) return std::move(pusher).error();
+    const auto segment = base::SegmentId::Of(control.timeline, control.checkpoint, segment_size());
+    const std::string name = segment.FileName(segment_size());
+    auto saved = (*pusher)->PushUnfinished("pg_wal/" + name, true, context_);
+    if (!saved) return std::move(saved).error();
+    environment_.log->info("saved unfinished WAL segment {} up to {}", name, saved->end.ToString());
+    return std::nullopt;
 }
 
 std::optional<ArchiveFailure> ArchiveTarget::Probe() {

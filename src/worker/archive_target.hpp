@@ -24,6 +24,9 @@ class ArchiveTarget {
 
     // Makes a file of pg_wal durable in the repository.
     std::optional<ArchiveFailure> Push(const base::WalFileName& file, const std::string& path);
+    // After a clean shutdown, by pg_control: saves the unfinished segment, which holds the shutdown
+    // checkpoint. nullopt also when there is nothing to save.
+    std::optional<base::Error> SaveUnfinished();
     // Whether the repository can be opened and, once something was to be written, may be written
     // to.
     std::optional<ArchiveFailure> Probe();

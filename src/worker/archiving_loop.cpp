@@ -159,8 +159,8 @@ void ArchivingLoop::LeaveServerGone() {
 }
 
 bool ArchivingLoop::IsDone() const {
-    return phase_ == Phase::kLeaving && queue_.in_work() == 0 && !report_.is_running() &&
-           waiting_.empty();
+    return phase_ == Phase::kLeaving && queue_.in_work() == 0 && !is_saving_unfinished_ &&
+           !report_.is_running() && waiting_.empty();
 }
 
 int ArchivingLoop::PollTimeoutMs() const {

@@ -59,6 +59,7 @@ class ArchivingLoop {
 
     void Handle(const ClientRequest& request);
     void HandleArchive(const ClientRequest& request);
+    void HandleStopped(const ClientRequest& request);
     void AnswerWaiting();
     void HandleControl();
     void Tell(const Message& message);
@@ -89,6 +90,7 @@ class ArchivingLoop {
     bool was_open_ = false;                  // the target answered at least once
     bool is_clone_ = false;
     bool archiver_seen_ = false;
+    bool is_saving_unfinished_ = false;
     bool was_failing_ = false;
     bool server_gone_ = false;  // the data directory may be somebody else's now: nothing is written
     Phase phase_ = Phase::kRunning;

@@ -111,6 +111,7 @@ std::optional<Error> ArchivingLoop::Refusal() const {
 void ArchivingLoop::Handle(const ClientRequest& request) {
     const std::string& verb = request.message.verb;
     if (verb == "ARCHIVE") return HandleArchive(request);
+    if (verb == "STOPPED") return HandleStopped(request);
     if (verb == "QUIT") {
         server_.Reply(request.client, Message("BYE"));
         return Leave("a newer archiving process takes over");
@@ -148,10 +149,39 @@ void ArchivingLoop::HandleArchive(const ClientRequest& request) {
     ready_changed_ = true;
 }
 
+void ArchivingLoop::HandleStopped(const ClientRequest& request) {
+    auto refuse = [&](const Error& error) { server_.Reply(request.client, FailedMessage(error)); };
+    // Nothing is missed of what is not archived at all: a clone's WAL is nobody's.
+    if (is_clone_) return server_.Reply(request.client, Message("DURABLE"));
+    if (auto refusal = Refusal()) return refuse(*refusal);
+    if (phase_ != Phase::kRunning)
+        return refuse(Error(ErrorCode::kUnavailable, "the archiving process is ending"));
+    if (is_saving_unfinished_ ||
+        !waiting_.Add(request.client, kStopped, environment_.clock.Monotonic()))
+        return refuse(Error(ErrorCode::kBusy, "too many requests at once"));
+    is_saving_unfinished_ = true;
+    pool_.Run([this, target = target_] {
+        std::optional<Error> failure;
+        try {
+            failure = target->SaveUnfinished();
+        } catch (const std::bad_alloc&) {
+            ExitOutOfMemory(*environment_.log);
+        } catch (const std::exception& error) {
+            failure = Error(ErrorCode::kInternal, error.what());
+        }
+        mailbox_.Post([this, failure] {
+            is_saving_unfinished_ = false;
+            waiting_.Answer(kStopped, failure ? FailedMessage(*failure) : Message("DURABLE"),
+                            server_);
+        });
+    });
+}
+
 void ArchivingLoop::AnswerWaiting() {
     const auto refusal = Refusal();
     const auto now = environment_.clock.Monotonic();
     for (const std::string& name : waiting_.Names(server_)) {
+        if (name == kStopped) continue;
         std::optional<Message> answer;
         const Error* failure = refusal ? &*refusal : queue_.FailureOf(name, now);
         const bool ends = phase_ == Phase::kLeaving && !queue_.IsInWork(name);

@@ -12,7 +12,8 @@
 
 namespace agri::worker {
 
-inline const std::string kRefresh;  // the name of a refresh
+inline const std::string kRefresh;              // the name of a refresh
+inline const std::string kStopped = "STOPPED";  // the name of saving the unfinished segment
 
 // Not thread-safe.
 class WaitingClients {

@@ -1,5 +1,6 @@
 // Archiving WAL files: what is accepted, what is refused, and what is noted about it.
 #include "engine/wal_push.hpp"
+#include "engine/unfinished_wal.hpp"
 
 #include <sys/wait.h>
 
@@ -260,6 +261,9 @@ class WalFolderTest : public WalPushTest {
         PutWal("archive_status/" + Name(3) + ".ready", {});
     }
     void PutWal(const std::string& name, base::ByteView content) { Put("pg_wal/" + name, content); }
+    base::SegmentId Unfinished() const {
+        return *base::SegmentId::Parse(Name(5), test::kTestSegmentBytes);
+    }
     base::Result<FolderPush> PushFolder() {
         return PushWalFolder(pusher, folder / "pg_wal", context.get());
     }
@@ -273,9 +277,13 @@ TEST_F(WalFolderTest, PushWalFolder_DeadServer_SavesTheUnfinishedSegmentToo) {
     const FolderPush pushed = Must(PushFolder());
     EXPECT_EQ(pushed.archived, 3u);
     EXPECT_EQ(pushed.left, Name(5));
-    EXPECT_EQ(pushed.left_archived_as, Name(5) + ".partial");
-    EXPECT_TRUE(Has(Name(3)) && Has(Name(4)) && Has(Name(5) + ".partial"));
-    EXPECT_FALSE(Has(Name(5)) || Has(Name(6)) || Has(Name(7)));
+    EXPECT_TRUE(pushed.left_saved_to.IsValid());
+    EXPECT_TRUE(Has(Name(3)) && Has(Name(4)));
+    const auto saved = Must(UnfinishedWal(repository.incarnation()).Read(Unfinished()));
+    ASSERT_TRUE(saved);
+    EXPECT_EQ(saved->end, pushed.left_saved_to);
+    EXPECT_EQ(saved->content, ManySegments(3).Segment(2));
+    EXPECT_FALSE(Has(Name(5)) || Has(Name(5) + ".partial") || Has(Name(6)) || Has(Name(7)));
     const FolderPush again = Must(PushFolder());
     EXPECT_EQ(again.archived, 0u);
     EXPECT_EQ(again.already_there, 3u);
@@ -286,8 +294,8 @@ TEST_F(WalFolderTest, PushWalFolder_RunningServer_LeavesTheUnfinishedSegment) {
     const FolderPush pushed = Must(PushFolder());
     EXPECT_EQ(pushed.archived, 2u);
     EXPECT_EQ(pushed.left, Name(5));
-    EXPECT_EQ(pushed.left_archived_as, "");
-    EXPECT_FALSE(Has(Name(5) + ".partial"));
+    EXPECT_FALSE(pushed.left_saved_to.IsValid());
+    EXPECT_FALSE(Must(UnfinishedWal(repository.incarnation()).Read(Unfinished())));
 }
 
 TEST_F(WalFolderTest, PushWalFolder_FinishedByASwitch_LeavesNothing) {

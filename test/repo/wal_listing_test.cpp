@@ -76,7 +76,7 @@ TEST_F(WalListingTest, Survey_WhatIsNoSegment_IsCountedNotListed) {
     const WalSurvey survey = test::Must(archive_.Survey({1}));
     ASSERT_THAT(survey.ranges, SizeIs(1));
     EXPECT_EQ(survey.ranges[0].segments, 1u);
-    EXPECT_EQ(survey.partial_segments, 1u);
+    EXPECT_EQ(survey.partial_segments.size(), 1u);
     EXPECT_EQ(survey.backup_history_files, 1u);
     EXPECT_EQ(survey.changed_block_maps, 1u);
     EXPECT_EQ(survey.foreign_names, 9u);

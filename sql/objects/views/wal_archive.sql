@@ -3,7 +3,7 @@ SELECT s.state->>'repository' AS repository,
     w.timeline, w.status, w.from_lsn, w.to_lsn, w.segments, w.stored_bytes,
     w.first_commit_time, w.last_commit_time,
     CASE WHEN w.status = 'archived'
-        AND pg_catalog.row_number() OVER (ORDER BY w.timeline DESC, w.to_lsn DESC NULLS LAST) = 1
+        AND pg_catalog.row_number() OVER (ORDER BY w.status = 'archived' DESC, w.timeline DESC, w.to_lsn DESC NULLS LAST) = 1
         THEN greatest(0, pg_catalog.pg_wal_lsn_diff(
             CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
                 ELSE pg_catalog.pg_current_wal_lsn() END, w.to_lsn))::bigint
@@ -17,7 +17,7 @@ ORDER BY w.timeline, w.from_lsn;
 COMMENT ON VIEW agri_backup.wal_archive IS 'ranges of WAL in the repository and the gaps between them';
 COMMENT ON COLUMN agri_backup.wal_archive.repository IS 'name of the repository in the configuration';
 COMMENT ON COLUMN agri_backup.wal_archive.timeline IS 'timeline of the range';
-COMMENT ON COLUMN agri_backup.wal_archive.status IS 'archived, missing, or declared gap (an operator gave it up)';
+COMMENT ON COLUMN agri_backup.wal_archive.status IS 'archived, missing, declared gap (an operator gave it up), or unfinished (the last segment of a stopped server, up to its last record)';
 COMMENT ON COLUMN agri_backup.wal_archive.from_lsn IS 'first address of the range';
 COMMENT ON COLUMN agri_backup.wal_archive.to_lsn IS 'first address after the range';
 COMMENT ON COLUMN agri_backup.wal_archive.segments IS 'WAL segments in the range';
