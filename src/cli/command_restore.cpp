@@ -78,6 +78,8 @@ void PrintPlan(const engine::RestorePlan& plan) {
     fmt::print(stderr, "chosen because {}\n", plan.reason);
     fmt::print(stderr, "{} WAL segments lead to {} on timeline {}\n", plan.wal_segments,
                plan.end_lsn.ToString(), plan.target_timeline.value);
+    // While it can still be reconsidered; at the end they stand among the notes again.
+    for (const std::string& warning : plan.warnings) fmt::print(stderr, "warning: {}\n", warning);
 }
 
 void PrintResult(const CommonOptions& options, const engine::RestoreResult& result) {
