@@ -49,6 +49,10 @@ Error Missing(std::string_view path, int error_number) {
 constexpr std::string_view kMountHint =
     "Check that the file system is mounted. Only \"agri_backup init\" creates a repository.";
 
+constexpr std::string_view kAccessHint =
+    "Let the user that the server runs as own the repository's folder and all in it, and enter the "
+    "folders above.";
+
 }  // namespace
 
 std::pair<std::string_view, std::string> SplitKey(std::string_view key) {
@@ -74,7 +78,8 @@ Result<std::shared_ptr<const PosixRoot>> PosixRoot::Open(std::string path, Posix
         if (error_number == ENOENT || error_number == ENOTDIR)
             error.code = ErrorCode::kNotInitialized;
         if (IsUnreachable(error_number)) error.code = ErrorCode::kUnavailable;
-        return std::move(error).WithHint(std::string(kMountHint));
+        const bool is_refused = error_number == EACCES || error_number == EPERM;
+        return std::move(error).WithHint(std::string(is_refused ? kAccessHint : kMountHint));
     }
     return std::shared_ptr<const PosixRoot>(
         new PosixRoot(std::move(path), std::move(calls), std::move(fd), info));
@@ -187,6 +192,8 @@ Error PosixRoot::Explain(int error_number, std::string_view verb, std::string_vi
     } else if (error_number == ENOSPC || error_number == EDQUOT) {
         error.code = ErrorCode::kNoSpace;
         error.hint = "Free space in the repository's file system, or expire old backups.";
+    } else if (error_number == EACCES || error_number == EPERM) {
+        error.hint = kAccessHint;
     } else if (error_number == ELOOP) {
         return ForeignFile(S_IFLNK, key);
     }
