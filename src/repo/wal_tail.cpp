@@ -119,7 +119,7 @@ base::Result<storage::PutOutcome> WalTail::Ship(const Shipment& shipment,
 base::Result<uint64_t> WalTail::BeginEpoch(const Shipment& shipment,
                                            const base::Clock& clock) const {
     AGRI_ASSIGN(const auto current, CurrentClaim(*incarnation_));
-    if ((current ? current->epoch() : 0) != shipment.writer_epoch)
+    if (current && current->epoch() != shipment.writer_epoch)
         return MakeError(ErrorCode::kConflict,
                          "another server has become the one that writes for cluster \"{}\"",
                          incarnation_->cluster());
