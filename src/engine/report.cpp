@@ -122,7 +122,7 @@ Result<json> RunState(const repo::Incarnation& incarnation, const repo::format::
             break;
     }
     AGRI_ASSIGN(auto holder,
-                repo::LeaseGuard::Holder(incarnation, repo::LeaseNameOf({run.schedule(), 0})));
+                repo::LeaseGuard::Holder(incarnation, repo::LeaseNameOf(run.schedule())));
     const bool is_dead = repo::SystemProcessTable().IsCertainlyDead(
         {run.host(), run.boot_id(), run.pid(), run.pid_start_ticks()});
     return holder && !is_dead ? "running" : "interrupted";

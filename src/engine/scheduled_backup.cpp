@@ -26,7 +26,7 @@ Result<std::unique_ptr<repo::LeaseGuard>> TakeLease(const repo::Incarnation& inc
                                                     const repo::DueRun& due,
                                                     const Context& context) {
     repo::LeaseOptions options;
-    options.name = repo::LeaseNameOf(due);
+    options.name = repo::LeaseNameOf(due.schedule);
     options.purpose = fmt::format("schedule \"{}\"", due.schedule);
     options.time_to_live = kLeaseTimeToLive;
     options.wait_for_expiry = true;

@@ -57,13 +57,18 @@ bool IsState(const Schedule& schedule, const char* state) {
     return strcmp(schedule.last_state, state) == 0;
 }
 
+// A time of a clock that was far ahead must not keep the schedule from running until it comes.
+pg_time_t Credible(pg_time_t time, pg_time_t now) { return time > now + SECS_PER_DAY ? 0 : time; }
+
 // Whether a time of the schedule waits to be run, here or on another server.
 bool FindDue(const Schedule& schedule, const ScheduleTimes& times, pg_time_t now, pg_time_t* due) {
     bool is_unfinished = IsState(schedule, "running") || IsState(schedule, "interrupted") ||
                          IsState(schedule, "deferred");
-    if (LatestTime(times, Max(schedule.since, schedule.last_time), now, due)) return true;
-    *due = schedule.last_time;
-    return is_unfinished && schedule.last_time >= schedule.since;
+    const pg_time_t since = Credible(schedule.since, now);
+    const pg_time_t last = Credible(schedule.last_time, now);
+    if (LatestTime(times, Max(since, last), now, due)) return true;
+    *due = last;
+    return is_unfinished && last >= since && last != 0;
 }
 
 bool IsForThisServer(const Schedule& schedule, pg_time_t due, pg_time_t now, bool has_standby) {
@@ -76,7 +81,7 @@ bool IsKnownLately(const Schedule& schedule) {
     return timestamptz_to_time_t(GetCurrentTimestamp()) - schedule.known_at < kAskAgainSeconds;
 }
 
-JobRequest RequestFor(const Schedule& schedule, pg_time_t due) {
+JobRequest RequestFor(const Schedule& schedule, pg_time_t due, pg_time_t now) {
     JobRequest request = {};
     request.kind = JobKind::kBackup;
     request.requester_pid = MyProcPid;
@@ -88,6 +93,7 @@ JobRequest RequestFor(const Schedule& schedule, pg_time_t due) {
         sizeof(request.label));
     strlcpy(request.schedule, schedule.name, sizeof(request.schedule));
     request.scheduled_us = due * USECS_PER_SEC;
+    request.schedule_clock_us = now * USECS_PER_SEC;
     return request;
 }
 
@@ -120,7 +126,7 @@ long RunDueSchedules(TimestampTz now_timestamp) {
         look_ms = Min(look_ms, kMinuteMs);
         if (!IsForThisServer(schedule, due, now, has_standby) || IsBackupRunning()) continue;
         if (IsState(schedule, "running") && IsKnownLately(schedule)) continue;
-        (void)StartJob(RequestFor(schedule, due));
+        (void)StartJob(RequestFor(schedule, due, now));
     }
     return look_ms;
 }

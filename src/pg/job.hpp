@@ -36,6 +36,7 @@ struct JobRequest {
     int requester_pid;
     char schedule[NAMEDATALEN];  // empty: no schedule asks for it
     int64 scheduled_us;          // since 1970
+    int64 schedule_clock_us;     // the time it was found due
 };
 
 struct Job {

@@ -81,6 +81,7 @@ void SendJob(Channel* channel) {
         .Add("level", request.level)
         .Add("schedule", request.schedule)
         .Add("scheduled_time", static_cast<long long>(request.scheduled_us))
+        .Add("schedule_clock", static_cast<long long>(request.schedule_clock_us))
         .End();
 }
 

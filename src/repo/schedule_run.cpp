@@ -39,6 +39,8 @@ bool MayBeTriedAgain(const ScheduleRun& run) {
 
 std::optional<std::string> ReasonAfter(const LastRun& last, const DueRun& due) {
     if (last.sequence == 0 || last.run.scheduled_us() < due.scheduled_us) return std::nullopt;
+    const int64_t farthest = due.now_us + std::chrono::microseconds(kLargestClockError).count();
+    if (last.run.scheduled_us() > farthest) return std::nullopt;
     if (last.run.scheduled_us() == due.scheduled_us && MayBeTriedAgain(last.run))
         return std::nullopt;
     const auto at = [](int64_t us) {
@@ -104,7 +106,7 @@ ScheduleRun NewRun(const LastRun& last, const DueRun& due, const base::Clock& cl
 
 }  // namespace
 
-std::string LeaseNameOf(const DueRun& due) { return "schedule-" + due.schedule; }
+std::string LeaseNameOf(const std::string& schedule) { return "schedule-" + schedule; }
 
 Result<std::vector<ScheduleRun>> ListLastRuns(const Incarnation& incarnation) {
     AGRI_ASSIGN(auto names,

@@ -17,12 +17,16 @@ namespace agri::repo {
 struct DueRun {
     std::string schedule;
     int64_t scheduled_us = 0;
+    int64_t now_us = 0;  // the clock by which it is due
 };
 
 // A run that was cut off (its server or machine ended) is begun again, up to this often.
 inline constexpr uint32_t kMaxRunAttempts = 3;
 
-std::string LeaseNameOf(const DueRun& due);
+// A run for a time farther ahead than this is one of a clock that was wrong: it counts for nothing.
+inline constexpr std::chrono::hours kLargestClockError{24};
+
+std::string LeaseNameOf(const std::string& schedule);
 
 // The last run of each schedule that ever ran, by name.
 base::Result<std::vector<format::ScheduleRun>> ListLastRuns(const Incarnation& incarnation);
@@ -31,7 +35,7 @@ base::Result<std::vector<format::ScheduleRun>> ListLastRuns(const Incarnation& i
 base::Result<std::optional<std::string>> ReasonNotToRun(const Incarnation& incarnation,
                                                         const DueRun& due);
 
-// A run under way. Whoever begins one holds the lease of LeaseNameOf() until it has ended.
+// A run under way. Whoever begins one holds the lease LeaseNameOf() until it has ended.
 class ScheduledRun {
    public:
     // Puts RUNNING. kConflict when another server put a record meanwhile.

@@ -60,6 +60,7 @@ class Job {
 
    private:
     Result<Message> ScheduledBackup(const engine::BackupRequest& request);
+    Status ReadTime(std::string_view field, int64_t& microseconds) const;
     Message BackupDone(const repo::format::ManifestHeader& header);
     Status Open();
     Status CheckClaim();
@@ -136,12 +137,18 @@ Result<Message> Job::Backup() {
     return BackupDone(header);
 }
 
+Status Job::ReadTime(std::string_view field, int64_t& microseconds) const {
+    const std::string_view text = Field(field);
+    if (std::from_chars(text.data(), text.data() + text.size(), microseconds).ec == std::errc())
+        return {};
+    return MakeError(ErrorCode::kInternal, "JOB has no valid \"{}\"", field);
+}
+
 // The cached state is made fresh whatever came of it: the next look at what is due rests on it.
 Result<Message> Job::ScheduledBackup(const engine::BackupRequest& request) {
-    repo::DueRun due{std::string(Field("schedule")), 0};
-    const std::string_view time = Field("scheduled_time");
-    if (std::from_chars(time.data(), time.data() + time.size(), due.scheduled_us).ec != std::errc())
-        return MakeError(ErrorCode::kInternal, "JOB has no valid \"scheduled_time\"");
+    repo::DueRun due{std::string(Field("schedule")), 0, 0};
+    AGRI_TRY(ReadTime("scheduled_time", due.scheduled_us));
+    AGRI_TRY(ReadTime("schedule_clock", due.now_us));
     // A cancelled run is recorded as well, where what is cancelled can write no more.
     const base::CancelToken never;
     const engine::Context calm{context_.settings, context_.clock, context_.random, never,

@@ -120,8 +120,13 @@ sub hold_job
     return $pid;
 }
 # Without this a small backup could be over before it is held.
-$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
-$node->reload;
+sub set_rate_limit
+{
+    my ($on, $limit) = @_;
+    $on->append_conf('postgresql.conf', "agri_backup.rate_limit = $limit");
+    $on->reload;
+}
+set_rate_limit($node, '300kB');
 set_clock($node, "now() + '14 days'");
 my $held = hold_job($node, 'nightly');
 is(column($node, 'nightly', 'last_outcome'), 'running', 'a run is shown while it is under way');
@@ -137,19 +142,16 @@ wait_for('the job to end', sub { !kill 0, $held });
 is(backups_of($node, 'nightly'), 3, 'the crash left no backup');
 $node->append_conf('postgresql.conf', "agri_backup.rate_limit = 0");
 $node->start;
-$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
-$node->reload;
 ok(wait_outcome($node, 'nightly', "last_run > now() + '16 days' AND last_outcome = 'done'"), 'after it the run is done');
 wait_looked($node);
 is(backups_of($node, 'nightly'), 4, 'once');
 
 # A job that is killed
-$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
-$node->reload;
+set_rate_limit($node, '300kB');
 my $killed_time = set_clock_to_next($node, 'nightly');
 $held = hold_job($node, 'nightly');
 kill 'KILL', $held;
-$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+set_rate_limit($node, 0);
 $node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM agri_backup.progress') or die;
 wait_looked($node);
 is(column($node, 'nightly', "concat_ws(' ', last_run = '$killed_time', last_outcome, last_attempt)"), 't done 2',
@@ -157,14 +159,13 @@ is(column($node, 'nightly', "concat_ws(' ', last_run = '$killed_time', last_outc
 is(backups_of($node, 'nightly'), 5, 'once');
 
 # Cancelled by a person: that is an outcome.
-$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '300kB'");
-$node->reload;
+set_rate_limit($node, '300kB');
 set_clock_to_next($node, 'nightly');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM agri_backup.progress WHERE backup_id IS NOT NULL") or die;
 $node->safe_psql('postgres', 'SELECT agri_cancel(backup_id) FROM agri_backup.progress');
 ok(wait_outcome($node, 'nightly', "last_outcome = 'cancelled' AND last_error IS NOT NULL AND last_success_backup IS NOT NULL"),
     'a cancelled run shows as cancelled, beside the last success');
-$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+set_rate_limit($node, 0);
 wait_looked($node);
 is(backups_of($node, 'nightly'), 5, 'and is not run again');
 
@@ -178,14 +179,22 @@ wait_looked($node);
 is(column($node, 'nightly', "concat_ws(' ', last_outcome, problem)"), 'done', 'and is run when it is back');
 is(backups_of($node, 'nightly'), 6, 'once');
 
+# A clock that was far ahead for a while
+set_clock($node, "now() + '300 days'");
+ok(wait_outcome($node, 'nightly', "last_outcome = 'done' AND last_run > now() + '299 days'"), 'a run by a clock that is far ahead');
+set_clock($node, "now() + '22 days'");
+ok(wait_outcome($node, 'nightly', "last_outcome = 'done' AND last_run < now() + '22 days'"),
+    'does not end all runs until that day when the clock is right again');
+is(backups_of($node, 'nightly'), 8, 'both were run');
+
 # Unscheduled
 $node->safe_psql('postgres', "SELECT agri_unschedule('nightly')");
 set_clock($node, "now() + '30 days'");
 wait_looked($node);
-is(backups_of($node, 'nightly'), 6, 'what was unscheduled is not run');
+is(backups_of($node, 'nightly'), 8, 'what was unscheduled is not run');
 $node->safe_psql('postgres', "SELECT agri_schedule('nightly', '30 2 * * *')");
 wait_looked($node);
-is(backups_of($node, 'nightly'), 6, 'nor is it when it is scheduled again, before its time');
+is(backups_of($node, 'nightly'), 8, 'nor is it when it is scheduled again, before its time');
 
 # A table that somebody put where the extension's is not
 $node->safe_psql('postgres', q{CREATE DATABASE impostor});
@@ -207,7 +216,7 @@ my $moment = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
 $node->safe_psql('postgres', 'INSERT INTO t VALUES (-1)');
 set_clock_to_next($node, 'nightly');
 ok(wait_outcome($node, 'nightly', "last_outcome = 'done' AND last_run > now() + '29 days'"), 'another night');
-is(backups_of($node, 'nightly'), 7, 'was run');
+is(backups_of($node, 'nightly'), 9, 'was run');
 my $ran = column($node, 'nightly', 'last_run');
 wait_archived($node);
 $node->stop('fast');
@@ -222,20 +231,20 @@ my $original = start_restored($restored_folder, 'original', like => $node, conf 
 is($original->safe_psql('postgres', "SELECT since < '$ran' AND NOT paused FROM agri_backup.schedule"), 't',
     'for its database that run is still to come');
 wait_looked($original);
-is(backups_of($original, 'nightly'), 7, 'the restored server does not run what was run before');
+is(backups_of($original, 'nightly'), 9, 'the restored server does not run what was run before');
 is(column($original, 'nightly', "last_run = '$ran' AND last_outcome = 'done'"), 't', 'it knows of that run');
 like($original->safe_psql('postgres', "SELECT string_agg(state || coalesce(backup_id, ''), ',') FROM agri_backup.jobs() WHERE schedule = 'nightly'"),
     qr/^(done)?$/, 'no backup was even begun');
 set_clock_to_next($original, 'nightly');
 ok(wait_outcome($original, 'nightly', "last_outcome = 'done' AND last_run > '$ran'"), 'the next night is run');
-is(backups_of($original, 'nightly'), 8, 'once');
+is(backups_of($original, 'nightly'), 10, 'once');
 
 my $clone = start_restored($clone_folder, 'clone', like => $node,
     conf => "agri_backup.debug_schedule_offset = " . 50 * 86400 . "\n");
 $clone->poll_query_until('postgres', "SELECT state = 'clone' FROM agri_backup.processes()") or die;
 is(column($clone, 'nightly', "concat_ws(' ', name, next_run)"), 'nightly', 'a clone has the schedule, and no next time');
 unlike(slurp_file($clone->logfile), qr/starting background worker process "agri_backup scheduler"/, 'it does not even look');
-is(backups_of($original, 'nightly'), 8, 'and runs nothing');
+is(backups_of($original, 'nightly'), 10, 'and runs nothing');
 $clone->stop('fast');
 
 # A primary with two standbys, one repository
@@ -290,6 +299,26 @@ $primary->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_stat_replica
 $next = set_clock_to_next($primary, 'either');
 ok(wait_outcome($primary, 'either', "last_outcome = 'done' AND last_run = '$next'"), 'and at once when there is no standby');
 is(backups_of($primary, 'either'), 3, 'once each');
+
+# A backup of another server is under way
+$standbys[0]->append_conf('postgresql.conf', 'agri_backup.debug_schedule_offset = '
+      . $primary->safe_psql('postgres', "SELECT extract(epoch FROM current_setting('agri_backup.debug_schedule_offset')::interval)::int"));
+$standbys[0]->start;
+$primary->wait_for_catchup($standbys[0]);
+$standbys[0]->safe_psql('postgres', q{SELECT agri_backup_now(label => 'by hand', wait => false)});
+$held = $standbys[0]->safe_psql('postgres', 'SELECT process_pid FROM agri_backup.progress');
+ok($held && kill('STOP', $held), 'a backup by hand is held on the standby');
+$next = set_clock_to_next($primary, 'either');
+set_clock($primary, "timestamptz '$next' + '6 minutes'");
+ok(wait_outcome($primary, 'either', "last_outcome = 'deferred' AND last_run = '$next' AND last_error ~ 'is held by process $held'"),
+    'a run that meets it is deferred, and says who it is');
+kill 'CONT', $held;
+wait_for('the backup by hand', sub {
+    $primary->safe_psql('postgres', "SELECT pg_create_restore_point('x'), pg_switch_wal()");
+    return $standbys[0]->safe_psql('postgres', 'SELECT count(*) = 0 FROM agri_backup.progress') eq 't' });
+wait_looked($primary);
+is(column($primary, 'either', "concat_ws(' ', last_outcome, last_run = '$next', last_attempt)"), 'done t 1', 'and run afterwards');
+is(backups_of($primary, 'either'), 4, 'once');
 
 # Real time
 ok(wait_outcome($minutely, 'minutely', "last_outcome = 'done'"), 'a minute comes by itself as well');
