@@ -136,4 +136,12 @@ is(sql('SHOW work_mem'), '5MB', 'with the configuration of the backup');
 is(rows(), $truth, 'every row is there');
 stop_server("$root/lib/$major/copy");
 
+# Servers started by printed commands are not the test framework's to stop.
+END
+{
+    my $status = $?;
+    system('pg_ctl', '-D', dirname($_), '-m', 'immediate', '-w', 'stop') for glob "$root/lib/{*,*/*}/postmaster.pid";
+    $? = $status;
+}
+
 done_testing();

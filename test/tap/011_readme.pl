@@ -191,4 +191,12 @@ for my $command (@all)
     unlike($help, qr/^ +--[\w-]+(?: TEXT| UINT)?(?: REQUIRED)?\s*$(?!\n {20})/m, 'each with what it does');
 }
 
+# Servers started by printed commands are not the test framework's to stop.
+END
+{
+    my $status = $?;
+    system('pg_ctl', '-D', dirname($_), '-m', 'immediate', '-w', 'stop') for glob "$root/lib/*/postmaster.pid";
+    $? = $status;
+}
+
 done_testing();
