@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "codec/digest.hpp"
 #include "repo/claim.hpp"
 #include "repo/record.hpp"
 #include "repo/wal_archive.hpp"
