@@ -6,6 +6,7 @@
 #include "engine/backup_copy.hpp"
 #include "engine/backup_header.hpp"
 #include "engine/control_file.hpp"
+#include "engine/crashed_backups.hpp"
 #include "engine/lease_keeper.hpp"
 #include "engine/page_report.hpp"
 #include "engine/wal_wait.hpp"
@@ -83,6 +84,7 @@ Result<ManifestHeader> BackupRun::Run() {
                                                       context_.random));
     LeaseKeeper keeper(std::move(lease), kLeaseTimeToLive, failure_);
     AGRI_TRY(Register());
+    RemoveCrashedBackups(incarnation_, id_, context_);
     Result<ManifestHeader> header = RunRegistered();
     copy_.reset();
     Status removed = repo::RemoveIntent(incarnation_, id_);

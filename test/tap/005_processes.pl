@@ -72,8 +72,34 @@ for my $try (1 .. 3)
     canary_sings("job crash $try");
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE error ~ 'signal'") > 0, 1, 'the jobs say that a signal ended them');
+
+# A job killed with packs in the repository: the next backup removes what it left.
+$node->safe_psql('postgres', 'CREATE TABLE bulk AS SELECT i, repeat(md5(random()::text), 30) AS noise FROM generate_series(1, 100000) i');
+my $first = backup_now($node);
+sub packs { return split /\n/, `find '$of->{folder}'/clusters -path '*/packs/*' -type f` }
+sub litter { my @found = split /\n/, `find '$of->{folder}'/.tmp '$of->{folder}'/clusters -path '*/intents/*' -type f -o -path '*/.tmp/*' -type f`; return scalar @found }
+my %of_first = map { $_ => 1 } packs();
+# While nothing is archived it waits for the WAL that it needs, all its packs in the repository.
+$pid = status('archiving_pid');
+kill 'STOP', $pid;
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
+wait_for('a pack of the next one', sub { grep { !$of_first{$_} } packs() });
+kill 'KILL', $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running'");
+wait_for('the job to be over', sub {
+    $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+$session->quit;
+my @left = grep { !$of_first{$_} } packs();
+cmp_ok(scalar @left, '>', 0, 'the killed job left packs');
+kill 'CONT', $pid;
+cmp_ok(litter(), '>', 0, 'and an intent');
 my $backup = backup_now($node);
 like($backup, qr/full/, 'after the crashes a backup succeeds');
+is(litter(), 0, 'no intent and no unfinished file is left');
+my %listed = map { $_ => 1 } map { $_->{backup_id} } @{ cli_json($node, 'info')->{backups} };
+is(join(' ', sort keys %listed), join(' ', sort $first, $backup), 'the killed one is no backup');
+cli_ok($node, 'the others are whole', 'verify');
+is(scalar(grep { -e } @left), 0, 'no pack of it is left');
 
 # The supervisor is ended: it comes back, and archiving never stopped.
 my $supervisor = status('supervisor_pid');
