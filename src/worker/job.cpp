@@ -1,13 +1,8 @@
 // The kinds of jobs. Each opens the repository for itself and leaves the cached state fresh.
 #include "worker/job.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "engine/backup.hpp"
 #include "engine/init.hpp"
@@ -16,6 +11,7 @@
 #include "engine/verify.hpp"
 #include "repo/claim.hpp"
 #include "worker/findings_file.hpp"
+#include "worker/hurry_archiving.hpp"
 #include "worker/report_keeper.hpp"
 #include "worker/runtime_folder.hpp"
 
@@ -206,21 +202,6 @@ Result<Message> Job::Verify() {
                                            summary.findings == 0
                                                ? "all sound"
                                                : fmt::format("{} findings", summary.findings)));
-}
-
-// The archiving process need not wait for its next try to learn that there is a repository now.
-void HurryArchiving() {
-    base::Fd connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, kSocketPath, sizeof(address.sun_path) - 1);
-    if (!connection ||
-        connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
-        return;
-    const std::string refresh = base::wire::Encode(Message("REFRESH"));
-    if (send(connection.get(), refresh.data(), refresh.size(), MSG_NOSIGNAL) < 0) return;
-    pollfd polled{connection.get(), POLLIN, 0};
-    poll(&polled, 1, 5000);
 }
 
 Result<Message> Job::Init() {
