@@ -78,7 +78,7 @@ void StartSchedulerIfDue() {
     // A look far ahead is one from before the clock was set back.
     bool is_due =
         now >= look_at || TimestampDifferenceExceeds(now, look_at, kLongestLookMs + kRetryMs);
-    if (!is_due || IsAtWork()) return;
+    if (IsAtWork() || !is_due) return;
     // Until it says better.
     SetLookAt(look_at, Later(kRetryMs));
     Start();
