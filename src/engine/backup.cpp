@@ -11,6 +11,7 @@
 #include "engine/page_report.hpp"
 #include "engine/wal_wait.hpp"
 #include "repo/machine.hpp"
+#include "storage/waiting.hpp"
 
 namespace agri::engine {
 
@@ -80,6 +81,9 @@ Result<ManifestHeader> BackupRun::Run() {
     lease_options.name = kLeaseName;
     lease_options.purpose = "full backup " + id_;
     lease_options.time_to_live = kLeaseTimeToLive;
+    // Another host's backup that died would otherwise stand in the way for ever.
+    lease_options.wait_for_expiry = true;
+    lease_options.wait = storage::WaitOn(context_.cancel);
     AGRI_ASSIGN(auto lease, repo::LeaseGuard::Acquire(incarnation_, lease_options, context_.clock,
                                                       context_.random));
     LeaseKeeper keeper(std::move(lease), kLeaseTimeToLive, failure_);

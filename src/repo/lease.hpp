@@ -31,7 +31,8 @@ class LeaseGuard {
     // kBusy names holder's host, pid, purpose and since when. A holder on this very machine whose
     // process is certainly dead (boot id, pid, start ticks) is succeeded at once; another one only
     // after its time to live was watched to pass without renewal (waits at most that long when
-    // `wait_for_expiry`, else kBusy at once).
+    // `wait_for_expiry`, else kBusy at once). A holder that is seen at work here is never waited
+    // for.
     static base::Result<std::unique_ptr<LeaseGuard>> Acquire(const Incarnation& incarnation,
                                                              const LeaseOptions& options,
                                                              const base::Clock& clock,

@@ -42,19 +42,26 @@ std::string PidNamespace() {
     return std::to_string(info.st_ino);
 }
 
-// Field 22; the second one, the command in parentheses, may hold blanks and parentheses itself.
-std::optional<uint64_t> StartTicks(int64_t pid) {
+// What /proc/PID/stat tells.
+struct ProcessFacts {
+    char state = 0;            // field 3
+    uint64_t start_ticks = 0;  // field 22
+};
+
+// The second field, the command in parentheses, may hold blanks and parentheses itself.
+std::optional<ProcessFacts> FactsOf(int64_t pid) {
     std::string text = ReadSmallFile(fmt::format("/proc/{}/stat", pid));
     size_t at = text.rfind(')');
-    if (at == std::string::npos) return std::nullopt;
+    if (at == std::string::npos || at + 2 >= text.size()) return std::nullopt;
+    ProcessFacts facts{.state = text[at + 2]};
     for (int field = 2; field < 22; ++field) {
         at = text.find(' ', at + 1);
         if (at == std::string::npos) return std::nullopt;
     }
-    uint64_t ticks = 0;
-    auto parsed = std::from_chars(text.data() + at + 1, text.data() + text.size(), ticks);
+    auto parsed =
+        std::from_chars(text.data() + at + 1, text.data() + text.size(), facts.start_ticks);
     if (parsed.ec != std::errc()) return std::nullopt;
-    return ticks;
+    return facts;
 }
 
 class KernelProcessTable final : public ProcessTable {
@@ -62,16 +69,26 @@ class KernelProcessTable final : public ProcessTable {
     ProcessIdentity Self() const override {
         int64_t pid = getpid();
         return {HostName(), fmt::format("{}+{}", BootId(), PidNamespace()), pid,
-                StartTicks(pid).value_or(0)};
+                FactsOf(pid).value_or(ProcessFacts{}).start_ticks};
     }
     bool IsCertainlyDead(const ProcessIdentity& process) const override {
-        ProcessIdentity self = Self();
-        if (process.host != self.host || process.boot_id != self.boot_id || BootId().empty() ||
-            process.pid <= 0)
-            return false;
+        if (!RanHere(process)) return false;
         if (kill(static_cast<pid_t>(process.pid), 0) != 0 && errno == ESRCH) return true;
-        auto ticks = StartTicks(process.pid);
-        return ticks && process.start_ticks != 0 && *ticks != process.start_ticks;
+        auto facts = FactsOf(process.pid);
+        return facts && process.start_ticks != 0 && facts->start_ticks != process.start_ticks;
+    }
+    bool IsAtWork(const ProcessIdentity& process) const override {
+        if (!RanHere(process)) return false;
+        auto facts = FactsOf(process.pid);
+        return facts && facts->start_ticks == process.start_ticks &&
+               std::string_view("RSD").find(facts->state) != std::string_view::npos;
+    }
+
+   private:
+    bool RanHere(const ProcessIdentity& process) const {
+        ProcessIdentity self = Self();
+        return process.host == self.host && process.boot_id == self.boot_id && !BootId().empty() &&
+               process.pid > 0;
     }
 };
 

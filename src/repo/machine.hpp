@@ -33,6 +33,8 @@ class ProcessTable {
     // True only when the process ran here, in this boot and pid namespace, and is no more. Anything
     // unknown (another host, an unreadable /proc) is false.
     virtual bool IsCertainlyDead(const ProcessIdentity& process) const = 0;
+    // True only when the process runs here and now: it is there and not stopped by a signal.
+    virtual bool IsAtWork(const ProcessIdentity& process) const = 0;
 };
 
 // The kernel's. Thread-safe, never destroyed.

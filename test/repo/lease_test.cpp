@@ -28,7 +28,11 @@ class FakeProcesses final : public ProcessTable {
     bool IsCertainlyDead(const ProcessIdentity& process) const override {
         return process.host == self_.host && process.pid == dead_pid;
     }
+    bool IsAtWork(const ProcessIdentity& process) const override {
+        return process.host == self_.host && process.pid == working_pid;
+    }
     int64_t dead_pid = 0;
+    int64_t working_pid = 0;
 
    private:
     const ProcessIdentity self_;
@@ -138,6 +142,21 @@ TEST_F(LeaseTest, Wait_HolderRenews_IsBusyWithoutWaitingOn) {
     options.wait = [&](std::chrono::milliseconds duration) {
         clock.Advance(duration);
         return (*guard)->Renew();
+    };
+    auto second = Acquire(options);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::kBusy);
+}
+
+TEST_F(LeaseTest, Wait_HolderSeenAtWork_IsBusyAtOnce) {
+    auto guard = Acquire(OptionsOf(one_));
+    FakeProcesses neighbour("host-a", 4711);
+    neighbour.working_pid = one_.Self().pid;
+    LeaseOptions options = OptionsOf(neighbour);
+    options.wait_for_expiry = true;
+    options.wait = [](std::chrono::milliseconds) -> base::Status {
+        ADD_FAILURE() << "waited";
+        return {};
     };
     auto second = Acquire(options);
     ASSERT_FALSE(second);
@@ -254,6 +273,8 @@ TEST(ProcessTableTest, System_KnowsItselfAndTheDead) {
     ProcessIdentity reused = self;
     reused.start_ticks -= 1;
     EXPECT_TRUE(table.IsCertainlyDead(reused));
+    EXPECT_TRUE(table.IsAtWork(self));
+    EXPECT_FALSE(table.IsAtWork(reused));
     ProcessIdentity gone = self;
     gone.pid = 1 << 30;  // above any pid_max
     EXPECT_TRUE(table.IsCertainlyDead(gone));
