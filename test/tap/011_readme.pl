@@ -87,6 +87,9 @@ my $grant = '';
     $node->safe_psql('postgres', "CREATE ROLE dba LOGIN; $grant");
     like($node->safe_psql('postgres', 'SET ROLE dba; SELECT agri_backup_now()'), qr/full/, 'a role that was granted it takes backups');
 
+    like($node->safe_psql('postgres', next_block('sql')), qr/^nightly\|.+^weekly\|/ms, 'both schedules are shown');
+    is($node->safe_psql('postgres', 'SELECT count(next_run) FROM agri_backup.schedules'), '2', 'and have a next run');
+
     # pg_cron's function in its shape: what would be scheduled is run.
     $node->safe_psql('postgres', <<'SQL');
 CREATE SCHEMA cron;
