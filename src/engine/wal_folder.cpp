@@ -135,7 +135,14 @@ class FolderPusher {
 
     Status PushOne(const std::string& name) {
         AGRI_TRY(context_.cancel.Check());
-        Count(pusher_.Push(PathOf(name), context_));
+        Result<WalPushResult> pushed = pusher_.Push(PathOf(name), context_);
+        // A running server removes and recycles segments once they are archived.
+        if (!pushed && pushed.error().code == ErrorCode::kNotFound) {
+            const repo::WalArchive archive(pusher_.incarnation());
+            AGRI_ASSIGN(const bool is_archived, archive.Exists(*WalFileName::Parse(name)));
+            if (is_archived) pushed = WalPushResult{.outcome = storage::PutOutcome::kExists};
+        }
+        Count(pushed);
         return {};
     }
 
