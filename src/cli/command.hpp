@@ -81,6 +81,7 @@ void AddWalFetch(CLI::App& app, CommonOptions& options, Action& action);
 void AddWalPush(CLI::App& app, CommonOptions& options, Action& action);
 void AddWalGap(CLI::App& app, CommonOptions& options, Action& action);
 void AddAdopt(CLI::App& app, CommonOptions& options, Action& action);
+void AddLineage(CLI::App& app, CommonOptions& options, Action& action);
 void AddServer(CLI::App& app, CommonOptions& options, Action& action);
 
 }  // namespace agri::cli

@@ -1,18 +1,44 @@
 // `adopt`: an operator's word that this data directory is the one that writes from now on.
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "cli/command.hpp"
+#include "engine/control_file.hpp"
+#include "engine/restore_layout.hpp"
 #include "repo/claim.hpp"
 
 namespace agri::cli {
 
 namespace {
 
+// A clone that writes is none any longer; what restore set beside the role is the operator's to
+// change, with the server.
+base::Status EndClone(const std::string& data_directory) {
+    const std::string path = fmt::format("{}/{}", data_directory, engine::kRoleFile);
+    if (unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    return base::ErrnoError(errno, fmt::format("could not remove file \"{}\"", path));
+}
+
 base::Result<repo::format::WriterClaim> Adopt(Session& session, const std::string& data_directory,
                                               uint32_t timeline) {
     AGRI_ASSIGN(repo::Incarnation * incarnation, session.OpenIncarnation());
-    AGRI_ASSIGN(auto current, repo::CurrentClaim(*incarnation));
-    if (timeline == 0) timeline = current ? current->timeline() : 1;
-    return repo::AdoptClaim(*incarnation, data_directory, base::TimelineId{timeline}, "adopt",
-                            session.context().clock, session.context().random);
+    AGRI_ASSIGN(const auto image,
+                engine::ReadControlImage(data_directory, session.context().cancel));
+    const wal::ControlFile& control = image.control;
+    if (control.system_identifier != incarnation->info().system_identifier())
+        return base::MakeError(base::ErrorCode::kConflict,
+                               "data directory \"{}\" is of system {}, but cluster \"{}\" is "
+                               "system {}",
+                               data_directory, control.system_identifier, incarnation->cluster(),
+                               incarnation->info().system_identifier())
+            .WithHint("Name the data directory's own cluster with --cluster.");
+    if (timeline == 0) timeline = control.timeline.value;
+    AGRI_ASSIGN(auto claim,
+                repo::AdoptClaim(*incarnation, data_directory, base::TimelineId{timeline}, "adopt",
+                                 session.context().clock, session.context().random));
+    AGRI_TRY(EndClone(data_directory));
+    return claim;
 }
 
 }  // namespace
@@ -25,15 +51,18 @@ void AddAdopt(CLI::App& app, CommonOptions& options, Action& action) {
     command
         ->add_option("-D,--data-directory", *data_directory, "the data directory that shall write")
         ->required();
-    command->add_option("--timeline", *timeline, "its timeline (default: the last claim's)");
+    command->add_option("--timeline", *timeline, "its timeline (default: that of its pg_control)");
     command->callback([&options, &action, data_directory, timeline] {
         action = [&options, data_directory, timeline]() -> int {
             auto session = Session::Open(options, *data_directory);
             if (!session) return Fail(options, session.error());
             auto claim = Adopt(**session, *data_directory, *timeline);
             if (!claim) return Fail(options, claim.error());
-            fmt::print("{} on {} writes from now on (epoch {}); any other server is refused\n",
-                       *data_directory, claim->host(), claim->epoch());
+            fmt::print(
+                "{} on {} writes from now on (epoch {}); any other server is refused\n"
+                "If the server runs, reload it. A clone needs archive_mode = on again, and a "
+                "restart.\n",
+                *data_directory, claim->host(), claim->epoch());
             return kSuccess;
         };
     });

@@ -146,10 +146,10 @@ Status RestoreFinish::WriteRole() {
     return WriteGenerated(std::string(kRoleFile), json.dump() + "\n");
 }
 
-// The successor of the original knows its claim: when it is promoted to its own timeline it takes
-// the next epoch by compare-and-set, unless another server did so meanwhile.
+// The successor of the original, and a standby, know its claim: when one is promoted to a timeline
+// of its own it takes the next epoch by compare-and-set, unless another server did so meanwhile.
 Status RestoreFinish::WriteClaim() {
-    if (input_.request.role != RestoreRole::kOriginal) return {};
+    if (input_.request.role == RestoreRole::kClone) return {};
     AGRI_ASSIGN(const auto claim, repo::CurrentClaim(input_.incarnation));
     if (!claim) return {};
     return WriteGenerated("agri_backup/claim", repo::EncodeLocalClaim(*claim));

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <span>
 
+#include "base/file.hpp"
 #include "repo/local_claim.hpp"
 #include "repo/machine.hpp"
 #include "repo/record.hpp"
+#include "wal/history_file.hpp"
 
 namespace agri::repo {
 
@@ -96,6 +98,26 @@ base::Result<std::optional<format::WriterClaim>> SettlePending(const std::string
     return pending;
 }
 
+// Whether a server with an earlier claim of this lineage followed the claim in force to its
+// timeline, and was promoted after that.
+base::Result<bool> Followed(const Incarnation& incarnation, const format::WriterClaim& current,
+                            const format::WriterClaim& local, const std::string& data_directory,
+                            base::TimelineId timeline) {
+    if (local.epoch() >= current.epoch() || timeline.value <= current.timeline()) return false;
+    auto recorded = GetMessage<format::WriterClaim>(incarnation.repository(),
+                                                    incarnation.keys().Claim(local.epoch()));
+    if (!recorded && recorded.error().code == ErrorCode::kNotFound) return false;
+    if (!recorded) return std::move(recorded).error();
+    if (recorded->claim_id() != local.claim_id()) return false;
+    auto text = base::ReadWholeFile(
+        fmt::format("{}/pg_wal/{}.history", data_directory, timeline.ToString()),
+        wal::kMaxHistoryBytes);
+    if (!text && text.error().code == ErrorCode::kNotFound) return false;
+    if (!text) return std::move(text).error();
+    AGRI_ASSIGN(const auto history, wal::TimelineHistory::Parse(timeline, base::AsText(*text)));
+    return history.Contains(base::TimelineId{current.timeline()});
+}
+
 // The claim in force is from when it was taken, the local one from when it was last seen at home.
 bool IsSameDirectory(const format::WriterClaim& current, const format::WriterClaim& local,
                      const ClaimantIdentity& claimant) {
@@ -140,6 +162,18 @@ base::Result<std::optional<format::WriterClaim>> CurrentClaim(const Incarnation&
     return std::move(highest->second);
 }
 
+base::Result<std::vector<format::WriterClaim>> Lineage(const Incarnation& incarnation) {
+    AGRI_ASSIGN(const auto epochs, ListNumbers(incarnation.repository().storage(),
+                                               incarnation.keys().ClaimFolder(), kSequenceDigits));
+    std::vector<format::WriterClaim> claims;
+    for (const uint64_t epoch : epochs) {
+        AGRI_ASSIGN(auto claim, GetMessage<format::WriterClaim>(incarnation.repository(),
+                                                                incarnation.keys().Claim(epoch)));
+        claims.push_back(std::move(claim));
+    }
+    return claims;
+}
+
 base::Result<format::WriterClaim> TakeClaim(const Incarnation& incarnation, uint64_t epoch,
                                             const ClaimantIdentity& claimant,
                                             base::TimelineId timeline, std::string_view reason,
@@ -173,14 +207,19 @@ base::Result<format::WriterClaim> EnsureClaim(const Incarnation& incarnation,
     AGRI_TRY(incarnation.repository().storage().EnsureDurable(
         incarnation.keys().Claim(current->epoch())));
     AGRI_ASSIGN(auto local, SettlePending(data_directory, *current));
-    if (!IsSameClaim(local, *current))
-        return HeldByAnother(incarnation, *current,
-                             local ? "This server's claim is an earlier one or another's."
-                                   : "This server has no claim.");
-    if (timeline.value > current->timeline())
+    const bool is_ours = IsSameClaim(local, *current);
+    bool promoted = is_ours && timeline.value > current->timeline();
+    if (!is_ours && local) {
+        AGRI_ASSIGN(promoted, Followed(incarnation, *current, *local, data_directory, timeline));
+    }
+    if (promoted)
         return TakeAndSave(
             incarnation, data_directory,
             MakeClaim(current->epoch() + 1, claimant, timeline, "promotion", clock, random));
+    if (!is_ours)
+        return HeldByAnother(incarnation, *current,
+                             local ? "This server's claim is an earlier one or another's."
+                                   : "This server has no claim.");
     if (!IsSameDirectory(*current, *local, claimant))
         return HeldByAnother(incarnation, *current,
                              "This data directory is a copy of that one, or was moved.");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "repo/repository.hpp"
@@ -24,6 +25,8 @@ struct ClaimantIdentity {
 base::Result<ClaimantIdentity> IdentifyDataDirectory(const std::string& data_directory);
 
 base::Result<std::optional<format::WriterClaim>> CurrentClaim(const Incarnation& incarnation);
+// Every claim there ever was, oldest first.
+base::Result<std::vector<format::WriterClaim>> Lineage(const Incarnation& incarnation);
 // Puts the claim at `epoch` (the current one plus one); kConflict when another won it. The local
 // side is the caller's to save.
 base::Result<format::WriterClaim> TakeClaim(const Incarnation& incarnation, uint64_t epoch,
@@ -48,9 +51,10 @@ base::Result<format::WriterClaim> AdoptClaim(const Incarnation& incarnation,
 
 // What a server that wants to write must do first: with a claim in force that is its own (same
 // claim id and same data-directory identity) OK; without any claim it takes the first; after a
-// promotion (its timeline is newer than the claim's, its local claim id was the claim in force) it
-// takes the next epoch by compare-and-set; everything else is kConflict, naming the holder and
-// `agri_backup adopt`.
+// promotion it takes the next epoch by compare-and-set; everything else is kConflict, naming the
+// holder and `agri_backup adopt`. It was promoted when its timeline is newer than the claim's and
+// its local claim is the one in force, or an earlier one while its timeline branches off that of
+// the claim in force: a standby that followed a promotion has not seen the claim of it.
 base::Result<format::WriterClaim> EnsureClaim(const Incarnation& incarnation,
                                               const std::string& data_directory,
                                               base::TimelineId timeline, const base::Clock& clock,

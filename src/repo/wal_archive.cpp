@@ -130,6 +130,19 @@ base::Result<WalPut> WalArchive::Put(format::WalIndex index, ByteView content,
     return WalPut{outcome, writer.stored_bytes(), std::move(index)};
 }
 
+base::Result<bool> WalArchive::Confirm(format::WalIndex index, ByteView content,
+                                       const base::Clock& clock) const {
+    const auto file = base::WalFileName::Parse(index.name());
+    if (!file)
+        return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is no name of a WAL file",
+                         index.name());
+    AGRI_ASSIGN(const bool is_there, Exists(*file));
+    if (!is_there) return false;
+    AGRI_TRY(CompleteWalIndex(*file, content, SegmentSize(*incarnation_), clock, index));
+    AGRI_TRY(CompareWithArchived(*incarnation_, *file, index));
+    return true;
+}
+
 base::Result<format::WalIndex> WalArchive::ReadIndex(const base::WalFileName& file) const {
     AGRI_ASSIGN(OpenedWal wal, OpenWal(*incarnation_, file));
     return std::move(wal.index);

@@ -52,6 +52,10 @@ class WalArchive {
     // kCorrupt.
     base::Result<WalPut> Put(format::WalIndex index, base::ByteView content, int compression_level,
                              const base::Clock& clock);
+    // For who must not write: whether `content` stands there under that name, made durable; other
+    // content is kConflict as with Put.
+    base::Result<bool> Confirm(format::WalIndex index, base::ByteView content,
+                               const base::Clock& clock) const;
     // Only frame 0.
     base::Result<format::WalIndex> ReadIndex(const base::WalFileName& file) const;
     base::Result<bool> Exists(const base::WalFileName& file) const;

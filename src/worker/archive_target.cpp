@@ -2,9 +2,13 @@
 // a damaged object) is told apart from what would be wrong with the next file too.
 #include "worker/archive_target.hpp"
 
+#include "base/file.hpp"
 #include "engine/control_file.hpp"
 #include "engine/report.hpp"
 #include "repo/claim.hpp"
+#include "repo/machine.hpp"
+#include "repo/wal_archive.hpp"
+#include "wal/history_file.hpp"
 
 namespace agri::worker {
 
@@ -16,6 +20,9 @@ namespace {
 
 // How long a claim is believed to be in force: an operator may have let another server write.
 constexpr std::chrono::seconds kClaimTrusted(15);
+// How long a standby waits for its primary to archive a file before it says so.
+constexpr std::chrono::seconds kPrimaryArchives(60);
+constexpr std::chrono::milliseconds kLookAgain(500);
 constexpr const char* kInitHint =
     "If this is the right repository, run SELECT agri_init() once; if it was in use before, check "
     "that its storage is mounted.";
@@ -98,8 +105,49 @@ void ArchiveTarget::Drop(const OpenedPtr& opened) {
     if (opened_ == opened) opened_.reset();
 }
 
+// By pg_control: it says "in production" before the archiver asks for what a promotion wrote.
+bool ArchiveTarget::IsInRecovery() const {
+    auto image = engine::ReadControlImage(data_directory_, context_.cancel);
+    if (!image) return false;
+    return image->control.state == wal::ClusterState::kInArchiveRecovery ||
+           image->control.state == wal::ClusterState::kShutDownInRecovery;
+}
+
+// archive_mode = always: what a standby has is its primary's to write. It keeps each file until the
+// archive has the same one, and writes what is still missing after a promotion.
+std::optional<ArchiveFailure> ArchiveTarget::Await(const std::string& name,
+                                                   const std::string& path) {
+    auto content = base::ReadWholeFile(path, wal::kMaxHistoryBytes + segment_size());
+    if (!content) return ArchiveFailure{std::move(content).error(), FailureScope::kFile};
+    auto opened = Open();
+    if (!opened) return ArchiveFailure{std::move(opened).error(), FailureScope::kStorage};
+    repo::format::WalIndex index;
+    index.set_name(name);
+    index.set_host(repo::HostName());
+    auto there =
+        repo::WalArchive(*(*opened)->incarnation).Confirm(index, *content, environment_.clock);
+    if (there && *there) return std::nullopt;
+    if (there)
+        return ArchiveFailure{
+            Error(ErrorCode::kBusy, fmt::format("the primary has not archived \"{}\" yet", name))
+                .WithDetail("A standby writes no WAL into the repository, and keeps this file.")
+                .WithHint("Look at agri_backup.status on the primary."),
+            FailureScope::kFile};
+    const FailureScope scope = ScopeOf(there.error().code);
+    if (scope == FailureScope::kStorage) Drop(*opened);
+    return ArchiveFailure{std::move(there).error(), scope};
+}
+
 std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
                                                   const std::string& path) {
+    const auto deadline = environment_.clock.Monotonic() + kPrimaryArchives;
+    while (IsInRecovery()) {
+        auto failure = Await(file.name, path);
+        if (!failure || failure->error.code != ErrorCode::kBusy ||
+            environment_.clock.Monotonic() >= deadline)
+            return failure;
+        if (!environment_.stop.WaitFor(kLookAgain)) return failure;
+    }
     uint32_t newest = newest_timeline_.load();
     while (file.timeline.value > newest &&
            !newest_timeline_.compare_exchange_weak(newest, file.timeline.value)) {

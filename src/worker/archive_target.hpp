@@ -45,6 +45,8 @@ class ArchiveTarget {
     base::Result<std::shared_ptr<engine::WalPusher>> Claim(Opened& opened,
                                                            base::TimelineId timeline);
     void Drop(const OpenedPtr& opened);
+    bool IsInRecovery() const;
+    std::optional<ArchiveFailure> Await(const std::string& name, const std::string& path);
 
     const Environment environment_;
     const engine::Settings settings_;

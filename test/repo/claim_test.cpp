@@ -100,6 +100,33 @@ TEST_F(ClaimTest, Ensure_Promotion_TakesTheNextEpochAndLocksTheOldOut) {
     EXPECT_EQ(EnsureError(Copy(primary_, "late"), 2), ErrorCode::kConflict);
 }
 
+// A switchover to a server that followed a promotion: it knows the claim before that one.
+TEST_F(ClaimTest, Ensure_PromotionOfWhoFollowedTheWriter_TakesTheNextEpoch) {
+    ASSERT_TRUE(Ensure(primary_, 1));
+    std::string standby = Copy(primary_, "standby"), other = Copy(primary_, "other");
+    ASSERT_TRUE(Ensure(standby, 2));
+    auto history = [](const std::string& directory, const std::string& text) {
+        std::filesystem::create_directories(directory + "/pg_wal");
+        std::ofstream(directory + "/pg_wal/00000003.history") << text;
+    };
+    EXPECT_EQ(EnsureError(other, 3), ErrorCode::kConflict);
+    history(other, "1\t0/3000000\tbranched off before\n");
+    EXPECT_EQ(EnsureError(other, 3), ErrorCode::kConflict);
+    // Who never was of this lineage does not get in by a history.
+    history(NewDirectory("stranger"), "1\t0/3000000\tx\n2\t0/5000000\tx\n");
+    EXPECT_EQ(EnsureError(servers_ / "stranger", 3), ErrorCode::kConflict);
+    history(primary_, "1\t0/3000000\tx\n2\t0/5000000\tx\n");
+    auto back = Ensure(primary_, 3);
+    ASSERT_TRUE(back) << back.error().ToString();
+    EXPECT_EQ(back->epoch(), 3u);
+    EXPECT_EQ(back->reason(), "promotion");
+    auto lineage = Lineage(main_);
+    ASSERT_TRUE(lineage);
+    ASSERT_EQ(lineage->size(), 3u);
+    EXPECT_EQ(lineage->at(1).data_directory(), standby);
+    EXPECT_EQ(lineage->back().claim_id(), back->claim_id());
+}
+
 // After a promotion and a restart the .partial segment of the old timeline may be archived first.
 TEST_F(ClaimTest, Ensure_OwnClaimForAnOlderTimeline_IsFine) {
     ASSERT_TRUE(Ensure(primary_, 3));
