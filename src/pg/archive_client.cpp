@@ -12,7 +12,7 @@ namespace agri::pg {
 
 namespace {
 
-constexpr char kSocketPath[] = "agri_backup/archive.sock";
+constexpr char kSocketPath[] = "agri_backup/pgsql_tmp.archive.sock";
 // While the supervisor is there to start the archiving process, it is worth waiting for its socket.
 constexpr int kConnectPatienceMs = 10000;
 constexpr int kConnectPauseMs = 100;

@@ -1,6 +1,6 @@
-// agri_backup/archive.sock: connections of the archive module and of a successor, all served by the
-// main loop. Peers of another user, malformed messages and slow readers are dropped; nothing a peer
-// does grows memory beyond its bounded buffers.
+// agri_backup/pgsql_tmp.archive.sock: connections of the archive module and of a successor, all
+// served by the main loop. Peers of another user, malformed messages and slow readers are dropped;
+// nothing a peer does grows memory beyond its bounded buffers.
 #pragma once
 
 #include <poll.h>

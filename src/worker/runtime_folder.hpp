@@ -12,7 +12,8 @@ namespace agri::worker {
 inline constexpr const char* kRuntimeFolder = "agri_backup";
 inline constexpr const char* kStateFolder = "agri_backup/state";
 inline constexpr const char* kJobsFolder = "agri_backup/jobs";
-inline constexpr const char* kSocketPath = "agri_backup/archive.sock";
+// pg_rewind from a running server would fail on a socket; files of this prefix it passes over.
+inline constexpr const char* kSocketPath = "agri_backup/pgsql_tmp.archive.sock";
 inline constexpr const char* kLockPath = "agri_backup/archive.lock";
 inline constexpr const char* kRolePath = "agri_backup/role";
 inline constexpr const char* kArchivingState = "agri_backup/state/archiving.json";

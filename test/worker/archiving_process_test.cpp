@@ -47,7 +47,7 @@ class ArchivingProcessTest : public testing::Test {
         EXPECT_EQ(first_.control->Next().verb, "HELLO");
         EXPECT_EQ(first_.control->Next().verb, "WAKE");
     }
-    Peer Connect() { return Peer::Connect(cluster_.Path("agri_backup/archive.sock")); }
+    Peer Connect() { return Peer::Connect(cluster_.Path("agri_backup/pgsql_tmp.archive.sock")); }
     Message Ask(Peer& client, const std::string& name) {
         client.Send(Message("ARCHIVE").Set("file", name).Set("path", "pg_wal/" + name));
         return client.Answer();
@@ -224,7 +224,7 @@ TEST_F(ArchivingProcessTest, Socket_MalformedMessage_DropsOnlyThatClient) {
     EXPECT_EQ(endless.Answer().verb, "(gone)");
     EXPECT_EQ(Ask(good, cluster_.PutSegment(3)).verb, "DURABLE");
     struct stat info {};
-    ASSERT_EQ(stat(cluster_.Path("agri_backup/archive.sock").c_str(), &info), 0);
+    ASSERT_EQ(stat(cluster_.Path("agri_backup/pgsql_tmp.archive.sock").c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
@@ -253,7 +253,7 @@ TEST_F(ArchivingProcessTest, Control_Eof_GoesOnUntilThePostmasterIsGone) {
     EXPECT_TRUE(first_.child->IsRunning());
     postmaster_.Kill();
     EXPECT_EQ(first_.child->AwaitExit(), 0);
-    EXPECT_FALSE(std::filesystem::exists(cluster_.Path("agri_backup/archive.sock")));
+    EXPECT_FALSE(std::filesystem::exists(cluster_.Path("agri_backup/pgsql_tmp.archive.sock")));
 }
 
 TEST_F(ArchivingProcessTest, Start_AnotherRuns_TakesOver) {
