@@ -60,8 +60,9 @@ void AddAdopt(CLI::App& app, CommonOptions& options, Action& action) {
             if (!claim) return Fail(options, claim.error());
             fmt::print(
                 "{} on {} writes from now on (epoch {}); any other server is refused\n"
-                "If the server runs, reload it. A clone needs archive_mode = on again, and a "
-                "restart.\n",
+                "If the server runs, reload it; a clone needs archive_mode = on again, and a "
+                "restart. "
+                "Then take a backup: WAL of before may be missing.\n",
                 *data_directory, claim->host(), claim->epoch());
             return kSuccess;
         };

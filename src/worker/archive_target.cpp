@@ -50,6 +50,7 @@ struct ArchiveTarget::Opened {
     uint64_t epoch = 0;
     base::TimelineId timeline;  // for which the claim was last made sure of
     base::MonotonicTime claimed_at;
+    std::atomic<uint32_t> history_archived{0};  // newest timeline whose history is there
 };
 
 ArchiveTarget::ArchiveTarget(const ServerConfig& config, const Environment& environment)
@@ -138,6 +139,17 @@ std::optional<ArchiveFailure> ArchiveTarget::Await(const std::string& name,
     return ArchiveFailure{std::move(there).error(), scope};
 }
 
+// The server marks a history file as ready only if it archived when the timeline began, which an
+// adopted clone did not. Without it nothing leads to the timeline's WAL.
+base::Status ArchiveTarget::PushHistory(Opened& opened, engine::WalPusher& pusher,
+                                        base::TimelineId timeline) {
+    if (timeline.value <= std::max(1u, opened.history_archived.load())) return {};
+    auto pushed = pusher.Push(fmt::format("pg_wal/{}.history", timeline.ToString()), context_);
+    if (!pushed && pushed.error().code != ErrorCode::kNotFound) return std::move(pushed).error();
+    opened.history_archived = timeline.value;
+    return {};
+}
+
 std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
                                                   const std::string& path) {
     const auto deadline = environment_.clock.Monotonic() + kPrimaryArchives;
@@ -159,8 +171,12 @@ std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
         Drop(*opened);
         return ArchiveFailure{std::move(pusher).error(), FailureScope::kStorage};
     }
-    auto pushed = (*pusher)->Push(path, context_);
-    if (pushed) return std::nullopt;
+    base::Status pushed = PushHistory(**opened, **pusher, file.timeline);
+    if (pushed) {
+        auto result = (*pusher)->Push(path, context_);
+        if (result) return std::nullopt;
+        pushed = std::move(result).error();
+    }
     const FailureScope scope = ScopeOf(pushed.error().code);
     if (scope == FailureScope::kStorage) Drop(*opened);
     return ArchiveFailure{std::move(pushed).error(), scope};

@@ -45,6 +45,7 @@ class ArchiveTarget {
     base::Result<std::shared_ptr<engine::WalPusher>> Claim(Opened& opened,
                                                            base::TimelineId timeline);
     void Drop(const OpenedPtr& opened);
+    base::Status PushHistory(Opened& opened, engine::WalPusher& pusher, base::TimelineId timeline);
     bool IsInRecovery() const;
     std::optional<ArchiveFailure> Await(const std::string& name, const std::string& path);
 
