@@ -29,6 +29,11 @@ cp -r "$here/../expected" "$scratch/test/expected"
 chown -R "$AGRI_USER" "$scratch/test"
 cd "$scratch" || exit 1
 export LC_ALL=C.UTF-8 AGRI_PROGRAM=$scratch/pg/usr/local/bin/agri_backup
+# The tests themselves cannot become another user; as root, we can lend them nobody.
+if [ "$(id -u)" = 0 ] && setpriv=$(command -v setpriv) &&
+    install -o nobody -g "$(id -gn "$AGRI_USER")" -m 4750 "$setpriv" "$scratch/as_nobody"; then
+    export AGRI_AS_NOBODY=$scratch/as_nobody
+fi
 unset PGHOST PGPORT PGUSER PGDATABASE PGDATA
 
 count() { # STATUS NAME
