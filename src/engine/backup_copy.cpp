@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codec/digest.hpp"
+#include "engine/parallel.hpp"
 
 namespace agri::engine {
 
@@ -84,16 +85,12 @@ repo::PackWriter BackupCopy::NewPackWriter() {
 uint64_t BackupCopy::stored_bytes() const { return shared_.context.progress.stored_bytes; }
 
 Status BackupCopy::Run() {
-    StartThreads();
+    AGRI_TRY(
+        StartThreads(threads_, CopyThreads(shared_.context.settings), [this] { WorkerThread(); }));
     Status walked = WalkAndCollect();
     if (!walked) shared_.Fail(walked.error());
     StopThreads();
     return shared_.failure.Check();
-}
-
-void BackupCopy::StartThreads() {
-    const uint32_t count = CopyThreads(shared_.context.settings);
-    for (uint32_t i = 0; i < count; ++i) threads_.emplace_back([this] { WorkerThread(); });
 }
 
 void BackupCopy::WorkerThread() noexcept {

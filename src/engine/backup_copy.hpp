@@ -53,7 +53,6 @@ class BackupCopy {
 
    private:
     repo::PackWriter NewPackWriter();
-    void StartThreads();
     void WorkerThread() noexcept;
     void StopThreads();
     base::Status WalkAndCollect();

@@ -36,7 +36,8 @@ Status ParallelFor(uint64_t count, uint32_t threads, const std::function<Status(
     };
     std::vector<std::jthread> others;
     const uint64_t wanted = std::min<uint64_t>(std::max(threads, 1u), count);
-    for (uint64_t i = 1; i < wanted; ++i) others.emplace_back(work);
+    // Without others this thread does it all.
+    (void)StartThreads(others, static_cast<uint32_t>(wanted - std::min<uint64_t>(wanted, 1)), work);
     work();
     others.clear();
     return first_error;

@@ -41,7 +41,7 @@ class FileRestore {
 
     Result<RestoredFiles> Run() {
         std::vector<std::jthread> workers;
-        for (uint32_t i = 0; i < ThreadCount(); ++i) workers.emplace_back([this] { Work(); });
+        AGRI_TRY(StartThreads(workers, ThreadCount(), [this] { Work(); }));
         Status produced = RunGuarded([this] { return Produce(); });
         if (!produced) Fail(std::move(produced).error());
         queue_.Close();
