@@ -1,12 +1,14 @@
 // The socket of the archiving process.
 #include "worker/archive_server.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace agri::worker {
 
@@ -25,6 +27,8 @@ bool IsSameUser(int socket) {
     return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
            peer.uid == geteuid();
 }
+
+base::Fd SpareDescriptor() { return base::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
@@ -46,6 +50,7 @@ Status ArchiveServer::Listen(const std::string& path) {
         return base::ErrnoError(errno, fmt::format("could not listen on \"{}\"", path));
     listener_ = std::move(listener);
     path_ = path;
+    spare_ = SpareDescriptor();
     return {};
 }
 
@@ -56,7 +61,8 @@ void ArchiveServer::StopListening() {
 }
 
 void ArchiveServer::AddTo(std::vector<pollfd>& polled) const {
-    polled.push_back({listener_.get(), POLLIN, 0});
+    // Who knocks while there is no descriptor for him would keep the loop awake for nothing.
+    polled.push_back({listener_.get(), static_cast<short>(spare_ ? POLLIN : 0), 0});
     for (const auto& [id, channel] : clients_) {
         short events = channel.HasOutput() ? POLLIN | POLLOUT : POLLIN;
         polled.push_back({channel.fd(), events, 0});
@@ -75,6 +81,7 @@ std::vector<ClientRequest> ArchiveServer::Serve(const pollfd* first, const pollf
         client = keep ? std::next(client) : clients_.erase(client);
     }
     if (knocked) Accept();
+    if (!spare_) spare_ = SpareDescriptor();
     return requests;
 }
 
@@ -96,8 +103,13 @@ void ArchiveServer::Accept() {
     while (listener_) {
         base::Fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!socket) {
-            if (errno == EINTR || errno == ECONNABORTED) continue;
-            return;
+            const int error_number = errno;
+            if (error_number == EINTR || error_number == ECONNABORTED) continue;
+            if ((error_number != EMFILE && error_number != ENFILE) || !spare_) return;
+            log_->warn("no descriptor is left for clients of {}: {}", path_,
+                       strerror(error_number));
+            spare_.Reset();
+            continue;
         }
         if (!IsSameUser(socket.get())) {
             log_->warn("refused a client of {}: it runs as another user", path_);

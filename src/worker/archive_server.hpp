@@ -49,6 +49,9 @@ class ArchiveServer {
     const base::LoggerPtr log_;
     std::string path_;
     base::Fd listener_;
+    // Given up for a client when no other descriptor is left: so the archiver is told what is the
+    // matter instead of waiting. Until there is one again, nobody else is let in.
+    base::Fd spare_;
     std::map<ClientId, MessageChannel> clients_;
     ClientId next_client_ = 1;
 };
