@@ -176,7 +176,7 @@ my %options = (
     'restore' => [ qw(--target-dir --backup --target-time --target-lsn --target-xid --target-name --target-immediate --exclusive
           --target-timeline --target-action --as --delta --leave-recovery-settings --tablespace-map --tablespace-base --wal-dir) ],
     'wal-fetch' => [qw(FILE PATH --prefetch)], 'wal-push' => [qw(PATH)], 'wal-gap' => [qw(--timeline --from --to --reason)],
-    'adopt' => [qw(--data-directory --timeline)]);
+    'lineage' => [qw(--data-directory)], 'adopt' => [qw(--data-directory --timeline)]);
 my $common = `agri_backup --help`;
 is($?, 0, 'agri_backup --help succeeds');
 like($common, qr/^ +$_ /m, "and lists $_")

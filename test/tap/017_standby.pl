@@ -87,7 +87,10 @@ is(scalar(objects($file)), 1, 'the segment is in the repository once');
 is(join(' ', (stat $object)[1, 7, 9]), $stored, 'and untouched');
 is($standby->safe_psql('postgres', 'SELECT failed_count FROM pg_stat_archiver'), '0', 'the same content is success');
 is($primary->safe_psql('postgres', 'SELECT failed_count FROM pg_stat_archiver'), $failed, 'on the primary as well');
-is(state_of($_), 'ok', $_->name . ': archiving is fine') for $primary, $standby;
+for my $server ($primary, $standby)
+{
+    ok(wait_for('its state', sub { state_of($server) eq 'ok' }), $server->name . ': archiving is fine');
+}
 
 # While the primary cannot archive, the standby writes nothing in its place, and keeps the file.
 my $held = $primary->safe_psql('postgres', 'SELECT archiving_pid FROM agri_backup.status') || 0;
