@@ -1,0 +1,254 @@
+# Storage that is full, read-only, gone or slow, and a machine that is out of descriptors or processes: what
+# cannot be done fails with its reason, leaves nothing half there, and goes on by itself once it can. The data
+# directory's path is longer than the path of a socket may be. A canary session runs through all of it.
+use strict;
+use warnings;
+use File::Path ();
+use File::Temp ();
+use POSIX ();
+
+# The repository is a file system of ours, in a namespace for mounts that this test alone is in. There, a shell
+# that keeps the right to mount waits for commands; neither test nor server has it, nor rights over files.
+# Before the modules of PostgreSQL's tests are loaded, which take standard output away.
+BEGIN
+{
+    return if $ENV{AGRI_MOUNTER};
+    if (system('unshare -U -m --map-current-user --keep-caps mount -t tmpfs none /tmp 2>/dev/null') != 0)
+    {
+        print "1..0 # SKIP no user and mount namespaces on this machine (unshare -Um)\n";
+        exit 0;
+    }
+    $ENV{AGRI_MOUNTER} = File::Temp::tempdir(TMPDIR => 1);
+    system('mkfifo', map { "$ENV{AGRI_MOUNTER}/$_" } qw(ask tell)) == 0 or die;
+    my $shell = 'while read -r c; do sh -c "$c" >&2; echo $?; done < $AGRI_MOUNTER/ask > $AGRI_MOUNTER/tell &'
+      . ' exec setpriv --inh-caps=-all --ambient-caps=-all "$@"';
+    my $done = system('unshare', '-U', '-m', '--map-current-user', '--keep-caps', 'sh', '-c', $shell, 'sh', $^X, (map { "-I$_" } @INC), $0);
+    File::Path::remove_tree($ENV{AGRI_MOUNTER});
+    POSIX::_exit($done == 0 ? 0 : 1);
+}
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use AgriBackup;
+
+open my $ask, '>', "$ENV{AGRI_MOUNTER}/ask" or die;
+open my $tell, '<', "$ENV{AGRI_MOUNTER}/tell" or die;
+$ask->autoflush(1);
+sub with_mount_rights { my ($command) = @_; print $ask "$command\n"; my $code = <$tell>; return defined $code && $code == 0 }
+
+my $place = PostgreSQL::Test::Utils::tempdir_short();
+my ($disk, $mount) = ("$place/disk", "$place/mount");
+mkdir $_ for $disk, $mount;
+with_mount_rights("mount -t tmpfs -o size=160m,mode=700 agri $disk && mount --bind $disk $mount") or die 'no mount';
+END { with_mount_rights("umount -l $mount; umount -l $disk") if $place }
+
+my $node = new_server('storage_faults_' . 'x' x 90, repository => "$mount/repository", cluster => 'faults', conf => <<'CONF');
+autovacuum = off
+checkpoint_timeout = 1h
+agri_backup.archive_deadline = 10s
+agri_backup.parallel = 4
+CONF
+cmp_ok(length($node->data_dir), '>', 107, 'the path of the data directory is longer than that of a socket may be');
+my $canary = $node->background_psql('postgres');
+my ($canary_sung, $canary_errors) = (0, 0);
+sub canary_sings
+{
+    my $answer = eval { $canary->query_safe('INSERT INTO songs DEFAULT VALUES RETURNING 1') } // '';
+    ++($answer eq '1' ? $canary_sung : $canary_errors);
+    return;
+}
+sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query) }
+sub status { my ($column) = @_; return sql("SELECT $column FROM agri_backup.status") }
+sub set { my ($name, $value) = @_; sql("ALTER SYSTEM SET $name = '$value'"); sql('SELECT pg_reload_conf()'); return }
+# Noise that no compression makes smaller.
+sub noise { my ($mb) = @_; return sql("INSERT INTO noise SELECT (SELECT string_agg(sha512((i * 16384 + n)::text::bytea || random()::text::bytea), '') FROM generate_series(1, 16384) n) FROM generate_series(1, $mb) i") }
+sub wait_state { my ($state) = @_; return wait_for("archiving to be $state", sub { canary_sings(); status('state') eq $state }) }
+sub backup_ids { return join ' ', sort map { $_->{backup_id} } @{ cli_json($node, 'info')->{backups} } }
+sub files_of { my ($what) = @_; my @found = split /\n/, `find '$mount/repository' $what -type f`; return @found }
+sub litter { return scalar files_of("'(' -path '*/intents/*' -o -path '*/.tmp/*' -o -path '*/packs/*' ')'") }
+# Ends with how a session said no.
+sub refused_backup
+{
+    my ($title, $pattern) = @_;
+    my ($before, $left) = (backup_ids(), litter());
+    my ($code, $out, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
+    isnt($code, 0, "$title: a backup fails");
+    like($err, $pattern, "$title: and says why");
+    return ($before, $left);
+}
+sub ballast
+{
+    my ($leave) = @_;
+    my ($free) = `df --output=avail -B1 $disk` =~ /(\d+)\s*$/;
+    open my $file, '>', "$disk/ballast" or die;
+    my $chunk = "\0" x 4096;
+    for (my $left = $free - $leave; $left > 0; $left -= 4096) { last unless syswrite $file, $chunk }
+    close $file;
+    return;
+}
+
+sql('CREATE TABLE songs (id serial PRIMARY KEY); CREATE TABLE noise (bytes bytea); ALTER TABLE noise ALTER bytes SET STORAGE EXTERNAL');
+backup_now($node);
+wait_archived($node);
+canary_sings();
+
+# Full: archiving says so, and goes on by itself when there is room again.
+ballast(0);
+noise(3);
+sql('SELECT pg_switch_wal()');
+wait_state('failing');
+like(status('last_error'), qr/\Q$mount\E.*No space left/, 'full: the error names the file and the reason');
+like(status('last_error_hint'), qr/Free space in the repository/, 'full: and the way out');
+my ($before, $left) = refused_backup('full', qr/[Nn]o space/);
+is(backup_ids(), $before, 'full: no backup is there that was not');
+unlink "$disk/ballast" or die;
+wait_state('ok');
+wait_archived($node);
+
+# Room for WAL, not for the next backup: it is cut off in the midst of its packs.
+noise(20);
+wait_archived($node);
+ballast(6 << 20);
+($before, $left) = refused_backup('too little room', qr/[Nn]o space left/);
+is(backup_ids(), $before, 'too little room: no half of a backup is visible');
+cmp_ok(litter(), '<=', $left, 'too little room: and it left no file');
+cli_ok($node, 'too little room: what was there is whole', 'verify');
+canary_sings();
+unlink "$disk/ballast" or die;
+my $backup = backup_now($node);
+like($backup, qr/full/, 'with room again the next backup succeeds');
+
+# Read-only, as after an error of the disk.
+wait_for('the read-only mount', sub { with_mount_rights("mount -o remount,bind,ro $mount") });
+sql('SELECT pg_switch_wal()') if noise(1) || 1;
+wait_state('failing');
+like(status('last_error'), qr/\Q$mount\E.*Read-only file system/, 'read-only: the error names the file and the reason');
+refused_backup('read-only', qr/[Rr]ead-only/);
+cli_ok($node, 'read-only: what is there can be verified', 'verify');
+with_mount_rights("mount -o remount,bind,rw $mount") or die;
+wait_state('ok');
+wait_archived($node);
+
+# Vanished: what is under the mount point is taken for no repository, nor made into one.
+with_mount_rights("umount -l $mount") or die;
+noise(1);
+sql('SELECT pg_switch_wal()');
+wait_state('failing');
+like(status("last_error || coalesce(last_error_hint, '')"), qr/\Q$mount\E|mounted/, 'vanished: the error names the folder');
+my ($code, $out, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
+isnt($code, 0, 'vanished: a backup fails');
+is(scalar(() = glob "$mount/*"), 0, 'vanished: nothing was written under the mount point');
+with_mount_rights("mount --bind $disk $mount") or die;
+wait_state('ok');
+wait_archived($node);
+
+# Slow as tape: one segment takes longer than the server waits for a process that says nothing. It is not silent.
+my $failed = sql('SELECT failed_count FROM pg_stat_archiver');
+set('agri_backup.rate_limit', '1MB');
+noise(16);
+wait_archived($node);
+canary_sings();
+is(status('state'), 'ok', 'slow: archiving is fine');
+is(sql('SELECT failed_count FROM pg_stat_archiver'), $failed, 'slow: and no file had to be tried again');
+
+# Descriptors run out under a backup, which the slow storage keeps busy: it goes on once there are some again, or
+# fails with the reason and removes what it wrote.
+set('agri_backup.rate_limit', '4MB');
+$left = litter();
+my $slow = $node->background_psql('postgres', on_error_stop => 0);
+$slow->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
+wait_for('the job to copy', sub { canary_sings(); litter() > $left + 1 });
+my $job = sql("SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running'");
+is(system('prlimit', '--pid', $job, '--nofile=8:'), 0, 'a job may open no file any more');
+my $until = $canary_sung + 50;
+wait_for('a while', sub { canary_sings(); $canary_sung + $canary_errors > $until || slurp_file($node->logfile) =~ /\[$job\].* failed: / });
+system('prlimit', '--pid', $job, '--nofile=1024:');
+wait_for('the job to be over', sub { canary_sings(); sql("SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+$slow->quit;
+my ($ended, $error) = split /\|/, sql('SELECT state, error FROM agri_backup.jobs() ORDER BY since DESC LIMIT 1');
+if ($ended eq 'failed')
+{
+    like($error, qr/Too many open files/, 'descriptors: the job says why it failed');
+    cmp_ok(litter(), '<=', $left, 'descriptors: and it left no file');
+}
+else { is($ended, 'done', 'descriptors: the job went on when there were some again') }
+cli_ok($node, 'descriptors: what is in the repository is whole', 'verify');
+set('agri_backup.rate_limit', '0');
+
+# And for the archiving process.
+my $pid = status('archiving_pid');
+is(system('prlimit', '--pid', $pid, '--nofile=8:'), 0, 'the archiving process may open no file any more');
+noise(1);
+sql('SELECT pg_switch_wal()');
+wait_for('the lack to be told', sub { canary_sings(); slurp_file($node->logfile) =~ /\[$pid\] \w+ agri_backup archiving: .*Too many open files/ });
+wait_for('archiving to fail', sub { canary_sings(); status("coalesce(last_error, '')") =~ /Too many open files|does not answer/ });
+# It must wait, not spin: of the at least ten seconds that the archiver waits a spinning process uses most.
+sub cpu_seconds { my ($of) = @_; my @field = split / /, slurp_file("/proc/$of/stat"); return ($field[13] + $field[14]) / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
+my ($used, $tries) = (cpu_seconds($pid), sql('SELECT failed_count FROM pg_stat_archiver'));
+wait_for('the next try', sub { canary_sings(); sql('SELECT failed_count FROM pg_stat_archiver') > $tries });
+cmp_ok(cpu_seconds($pid) - $used, '<', 4, 'descriptors: the archiving process waits without spinning');
+system('prlimit', '--pid', $pid, '--nofile=1024:');
+wait_archived($node);
+wait_state('ok');
+
+# The process limit is reached: a process that died cannot be started again until there is room.
+my $supervisor = status('supervisor_pid');
+my ($most) = `prlimit --pid $supervisor --nproc --noheadings --raw --output SOFT` =~ /(\w+)/;
+is(system('prlimit', '--pid', $supervisor, '--nproc=1:'), 0, 'the supervisor may start no process any more');
+kill 'KILL', status('archiving_pid');
+wait_for('the lack to be told', sub { canary_sings(); sql("SELECT coalesce(problem, '') || coalesce(last_error, '') FROM agri_backup.processes()") =~ /Resource temporarily unavailable/ });
+pass('processes: the status says why nothing is archived');
+sql('SELECT pg_switch_wal()') if noise(1) || 1;
+system('prlimit', '--pid', $supervisor, "--nproc=$most:");
+wait_state('ok');
+wait_archived($node);
+
+# The same for threads, at every number of them: it fails with its reason, or works.
+sub cli_limited
+{
+    my ($limit, @arguments) = @_;
+    my $of = repository_of($node);
+    my ($out, $err) = ('', '');
+    IPC::Run::run([ 'prlimit', "--nproc=$limit", program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}",
+            '--cluster', $of->{cluster}, '--parallel', 4, @arguments ], '<', \undef, '>', \$out, '2>', \$err);
+    return ($?, $err);
+}
+# Fewest processes allowed with which one more can be started.
+my ($no, $yes) = (0, 4096);
+while ($yes - $no > 1)
+{
+    my $try = int(($yes + $no) / 2);
+    system('prlimit', "--nproc=$try", $^X, '-e', 'my $p = fork; exit 1 unless defined $p; exit 0 unless $p; waitpid $p, 0; exit 0') == 0 ? ($yes = $try) : ($no = $try);
+}
+my ($succeeded, $lacked) = (0, 0);
+for my $more (0 .. 6)
+{
+    my $folder = free_folder('limited');
+    my ($how, $said) = cli_limited($yes - 1 + $more, 'restore', '--as', 'clone', '--target-dir', $folder);
+    is($how & 127, 0, "processes: a restore with $more threads more ends by itself") or diag($said);
+    if ($how == 0) { ++$succeeded }
+    else { ++$lacked; like($said, qr/Resource temporarily unavailable|thread/, 'and says why') }
+    system('rm', '-rf', $folder);
+}
+cmp_ok($succeeded, '>', 0, 'processes: with enough of them a restore succeeds');
+
+# All of it, whole.
+canary_sings();
+wait_archived($node);
+$backup = backup_now($node);
+is(litter() > 0 && !grep({ m{/intents/|/\.tmp/} } files_of('')), 1, 'no intent and no unfinished file is left');
+is(sql('SELECT object, problem FROM agri_verify()'), '', 'nothing is missing or damaged');
+is(sql("SELECT count(*) FROM agri_backup.wal_archive WHERE status = 'missing'"), '0', 'WAL has no gap');
+my ($first) = split / /, backup_ids();
+my $truth = fingerprint($node, 'postgres');
+wait_archived($node);
+my ($rcode, $rout, $rerr, $folder) = restore($node, '--as', 'clone', '--backup', $first);
+is($rcode, 0, 'restore from the first backup through all of it') or diag($rerr);
+my $restored = start_restored($folder, 'after_faults', like => $node);
+is(fingerprint($restored, 'postgres'), $truth, 'the data is whole');
+$restored->stop('fast');
+$canary->quit;
+is($canary_errors, 0, "no session noticed: $canary_sung statements in the canary's, no error");
+$node->stop('fast');
+done_testing();
