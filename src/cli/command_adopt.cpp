@@ -1,4 +1,5 @@
 // `adopt`: an operator's word that this data directory is the one that writes from now on.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,20 @@ namespace agri::cli {
 
 namespace {
 
+// The claim is written for the server to read, which runs as the owner; pg_rewind has the same
+// rule.
+base::Status CheckOwner(const std::string& data_directory) {
+    struct stat info;
+    if (stat(data_directory.c_str(), &info) != 0)
+        return base::ErrnoError(
+            errno, fmt::format("could not look at data directory \"{}\"", data_directory));
+    if (info.st_uid == geteuid()) return {};
+    return base::MakeError(base::ErrorCode::kPermission,
+                           "adopt must be run by the owner of data directory \"{}\"",
+                           data_directory)
+        .WithHint(fmt::format("Run it as that user: sudo -u '#{}' agri_backup ...", info.st_uid));
+}
+
 // A clone that writes is none any longer; what restore set beside the role is the operator's to
 // change, with the server.
 base::Status EndClone(const std::string& data_directory) {
@@ -22,6 +37,7 @@ base::Status EndClone(const std::string& data_directory) {
 
 base::Result<repo::format::WriterClaim> Adopt(Session& session, const std::string& data_directory,
                                               uint32_t timeline) {
+    AGRI_TRY(CheckOwner(data_directory));
     AGRI_ASSIGN(repo::Incarnation * incarnation, session.OpenIncarnation());
     AGRI_ASSIGN(const auto image,
                 engine::ReadControlImage(data_directory, session.context().cancel));

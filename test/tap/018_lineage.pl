@@ -176,6 +176,12 @@ mark($one, 11);
 wait_archived($one);
 is_writer($one, $one, 5, 'beside a clone');
 restores_to($one, '1,2,3,4,5,6,7,8,9,10,11', 'beside a clone');
+{
+    # Whoever does not own the data directory would leave a claim there that its server cannot read.
+    my ($code, $out, $err) = cli($one, 'adopt', '-D', '/');
+    is($code, 8, 'somebody else\'s directory is not adopted');
+    like($err, qr/owner of data directory/, 'and it says who may');
+}
 cli_ok($one, 'the clone is adopted', 'adopt', '-D', $folder);
 $clone->restart;
 wait_archived($clone);
