@@ -91,7 +91,7 @@ sub stop_bystanders
     {
         my $of = $bystander{$name};
         is($of->{run}->pumpable ? 'going on' : 'ended', 'going on', "$when: $name has met no error") or diag($of->{err});
-        $of->{run}->signal('INT');
+        $of->{run}->signal('TERM');
         $of->{run}->finish;
     }
     return;
