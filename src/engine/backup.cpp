@@ -83,6 +83,7 @@ Result<ManifestHeader> BackupRun::Run() {
     lease_options.time_to_live = kLeaseTimeToLive;
     // Another host's backup that died would otherwise stand in the way for ever.
     lease_options.wait_for_expiry = true;
+    lease_options.yield_to_working = true;
     lease_options.wait = storage::WaitOn(context_.cancel);
     AGRI_ASSIGN(auto lease, repo::LeaseGuard::Acquire(incarnation_, lease_options, context_.clock,
                                                       context_.random));

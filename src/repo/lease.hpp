@@ -20,6 +20,8 @@ struct LeaseOptions {
     std::chrono::milliseconds time_to_live{60000};
     // Whether to watch a holder until its time to live passed without renewal, or to return kBusy.
     bool wait_for_expiry = false;
+    // With `wait_for_expiry`: kBusy at once where the holder is seen at work on this machine.
+    bool yield_to_working = false;
     // How the watcher waits; empty: an uninterruptible sleep.
     storage::Waiter wait;
     const ProcessTable* processes = &SystemProcessTable();

@@ -153,7 +153,7 @@ TEST_F(LeaseTest, Wait_HolderSeenAtWork_IsBusyAtOnce) {
     FakeProcesses neighbour("host-a", 4711);
     neighbour.working_pid = one_.Self().pid;
     LeaseOptions options = OptionsOf(neighbour);
-    options.wait_for_expiry = true;
+    options.wait_for_expiry = options.yield_to_working = true;
     options.wait = [](std::chrono::milliseconds) -> base::Status {
         ADD_FAILURE() << "waited";
         return {};
