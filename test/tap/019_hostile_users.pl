@@ -102,10 +102,10 @@ SKIP:
     skip 'another user is needed: run the tests as root', 5 unless $as_other;
     my $knock = 'use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or print("refused: $!"), exit;'
       . ' $SIG{PIPE} = "IGNORE"; syswrite $s, "x" x 64; my $n = sysread $s, my $got, 100; print $n ? "answered" : "hung up"';
-    my $knock_as = sub { my $answer = ''; IPC::Run::run([ @_, $^X, '-e', $knock, "$data/agri_backup/archive.sock" ], '<', \undef, '>', \$answer, '2>', \my $problem); return $answer . ($problem // '') };
+    my $knock_as = sub { my $answer = ''; IPC::Run::run([ @_, $^X, '-e', $knock, "$data/agri_backup/pgsql_tmp.archive.sock" ], '<', \undef, '>', \$answer, '2>', \my $problem); return $answer . ($problem // '') };
     my @other = ($as_other, '--reuid', 'nobody', '--keep-groups');
     is($knock_as->(@other), 'refused: Permission denied', 'another user cannot reach the socket');
-    my @opened = ($data, "$data/agri_backup", "$data/agri_backup/archive.sock");
+    my @opened = ($data, "$data/agri_backup", "$data/agri_backup/pgsql_tmp.archive.sock");
     my @modes = map { (stat)[2] & 07777 } @opened;
     is(sprintf('%o %o', @modes[ 1, 2 ]), '700 600', 'its folder and itself are for the server alone');
     chmod 0777, $_ for @opened;
