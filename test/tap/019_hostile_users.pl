@@ -120,16 +120,22 @@ SKIP:
 wait_archived($node);
 
 # A link in the repository, in the place of a pack and of a folder: refused, by name.
-my ($pack) = split /\n/, `find '$of->{folder}/clusters' -path '*/packs/*' -type f`;
-rename $pack, "$pack.away" or die;
-symlink "$pack.away", $pack or die;
+my @packs = split /\n/, `find '$of->{folder}/clusters' -path '*/packs/*' -type f`;
+for my $pack (@packs)
+{
+    rename $pack, "$pack.away" or die;
+    symlink "$pack.away", $pack or die;
+}
 my ($code, $out, $err) = cli($node, 'verify');
 is($code, 14, 'a link for a pack: verify finds it') or diag($err);
 like("$out$err", qr/symbolic link/, 'and calls it what it is');
 ($code, $out, $err, my $folder) = restore($node, '--as', 'clone', '--backup', $backup);
 isnt($code, 0, 'a restore does not follow it');
-unlink $pack;
-rename "$pack.away", $pack or die;
+for my $pack (@packs)
+{
+    unlink $pack;
+    rename "$pack.away", $pack or die;
+}
 my ($cluster) = glob "$of->{folder}/clusters/*/*/wal";
 my $elsewhere = free_folder('elsewhere');
 rename $cluster, $elsewhere or die;
