@@ -175,8 +175,9 @@ base::Result<std::unique_ptr<LeaseGuard>> LeaseGuard::Acquire(const Incarnation&
                                                               base::Random& random) {
     AGRI_ASSIGN(Standing standing, Look(incarnation, options.name));
     bool free = standing.IsFree() || options.processes->IsCertainlyDead(ProcessOf(standing.lease));
-    bool watch = options.wait_for_expiry &&
-                 !(options.yield_to_working && options.processes->IsAtWork(ProcessOf(standing.lease)));
+    bool watch =
+        options.wait_for_expiry &&
+        !(options.yield_to_working && options.processes->IsAtWork(ProcessOf(standing.lease)));
     if (!free && !watch) return Busy(incarnation, options.name, standing.lease);
     if (!free) AGRI_TRY(WatchUntilFree(incarnation, options, clock, standing));
     format::Lease lease = NewLease(options, clock, random);

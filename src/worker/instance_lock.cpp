@@ -4,14 +4,12 @@
 
 #include <poll.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
+#include "worker/archive_client.hpp"
 #include "worker/message_channel.hpp"
 #include "worker/runtime_folder.hpp"
 
@@ -23,22 +21,6 @@ using base::Result;
 namespace {
 
 constexpr int kLookAgainMs = 200;
-
-// Asks the holder to go. The connection lasts as long as the holder.
-base::Fd AskHolderToQuit() {
-    base::Fd connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, kSocketPath, sizeof(address.sun_path) - 1);
-    if (!connection ||
-        connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
-        return {};
-    const std::string quit = base::wire::Encode(Message("QUIT"));
-    if (send(connection.get(), quit.data(), quit.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(quit.size()))
-        return {};
-    return connection;
-}
 
 bool IsClosed(int control_fd) {
     pollfd polled{control_fd, POLLRDHUP, 0};
@@ -74,7 +56,7 @@ Result<InstanceLock> InstanceLock::Acquire(const Wait& wait, base::Logger& log) 
         if (!told) log.info("waiting for an earlier archiving process to finish");
         told = true;
         if (connection && HasEnded(connection)) connection.Reset();
-        if (!connection && !IsClosed(wait.control_fd)) connection = AskHolderToQuit();
+        if (!connection && !IsClosed(wait.control_fd)) connection = TellArchivingProcess("QUIT");
         WaitForHolder(connection, wait);
     }
     return InstanceLock(std::move(file));

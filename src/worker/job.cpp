@@ -10,8 +10,8 @@
 #include "engine/scheduled_backup.hpp"
 #include "engine/verify.hpp"
 #include "repo/claim.hpp"
+#include "worker/archive_client.hpp"
 #include "worker/findings_file.hpp"
-#include "worker/hurry_archiving.hpp"
 #include "worker/report_keeper.hpp"
 #include "worker/runtime_folder.hpp"
 
