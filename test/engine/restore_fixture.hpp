@@ -127,21 +127,9 @@ class RestoreFixture : public testing::Test {
         return result;
     }
 
-    // What a server archives that stops a backup: WAL with its system identifier.
     base::Status ArchiveWal() {
-        for (uint64_t number : {0x20, 0x21}) {
-            wal::BuilderOptions options;
-            options.major_version = 15;
-            options.system_identifier = kTestSystem;
-            options.first_segment = number;
-            wal::WalBuilder builder(options);
-            builder.Filler();
-            repo::format::WalIndex index;
-            index.set_name(base::SegmentId{{1}, number}.FileName(kTestSegmentBytes));
-            index.set_system_identifier(kTestSystem);
-            AGRI_TRY(repo::WalArchive(repository.incarnation())
-                         .Put(index, builder.Segment(0), 1, base::SystemClock()));
-        }
+        for (uint64_t number : {0x20, 0x21})
+            AGRI_TRY(ArchiveFiller(repository.incarnation(), number));
         return {};
     }
 

@@ -138,6 +138,21 @@ class TestContext {
     base::LoggerPtr logger_;
 };
 
+// What a server archives that stops a backup: a segment with its system identifier.
+inline base::Result<repo::WalPut> ArchiveFiller(const repo::Incarnation& incarnation,
+                                                uint64_t number) {
+    wal::BuilderOptions options;
+    options.major_version = 15;
+    options.system_identifier = kTestSystem;
+    options.first_segment = number;
+    wal::WalBuilder builder(options);
+    builder.Filler();
+    repo::format::WalIndex index;
+    index.set_name(base::SegmentId{{1}, number}.FileName(kTestSegmentBytes));
+    index.set_system_identifier(kTestSystem);
+    return repo::WalArchive(incarnation).Put(index, builder.Segment(0), 1, base::SystemClock());
+}
+
 // A server that archives the backup's WAL when the backup stops.
 class FakeServer : public engine::ClusterPort {
    public:
@@ -163,17 +178,7 @@ class FakeServer : public engine::ClusterPort {
         asked.push_back({database, tablespace, file});
         return "agritech.public.readings";
     }
-    void Archive(uint64_t number) {
-        wal::BuilderOptions options;
-        options.major_version = 15;
-        options.system_identifier = kTestSystem;
-        options.first_segment = number;
-        wal::WalBuilder builder(options);
-        builder.Filler();
-        repo::format::WalIndex index;
-        index.set_name(base::SegmentId{{1}, number}.FileName(kTestSegmentBytes));
-        Must(repo::WalArchive(incarnation_).Put(index, builder.Segment(0), 1, base::SystemClock()));
-    }
+    void Archive(uint64_t number) { Must(ArchiveFiller(incarnation_, number)); }
 
     engine::ClusterFacts facts;
     base::Lsn stop_lsn{0x2100100};

@@ -11,6 +11,7 @@
 
 #include "repo/fixed_sealing.hpp"
 #include "repo/repository_fixture.hpp"
+#include "storage/forwarding_storage.hpp"
 
 namespace agri::repo {
 namespace {
@@ -143,10 +144,10 @@ TEST_F(RepositoryTest, Init_ManyAtOnceWithOneKey_AgreeOnOneRepository) {
 }
 
 // Puts the descriptor of an init with another key just before ours would be.
-class OvertakingStorage final : public storage::Storage {
+class OvertakingStorage final : public test::ForwardingStorage {
    public:
     OvertakingStorage(test::RepositoryFixture& fixture, RepositoryOptions other)
-        : fixture_(fixture), inner_(fixture.Storage()), other_(std::move(other)) {}
+        : ForwardingStorage(fixture.Storage()), fixture_(fixture), other_(std::move(other)) {}
     base::Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key) override {
         if (key == layout::kDescriptor) {
             // The slot of ours is not there yet for the other one.
@@ -155,31 +156,11 @@ class OvertakingStorage final : public storage::Storage {
             EXPECT_TRUE(fixture_.Init(other_));
             for (const auto& [name, content] : objects) fixture_.disk->Overwrite(name, *content);
         }
-        return inner_->Create(key);
+        return ForwardingStorage::Create(key);
     }
-    base::Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-        return inner_->Open(key);
-    }
-    base::Result<std::optional<uint64_t>> Stat(std::string_view key) override {
-        return inner_->Stat(key);
-    }
-    base::Status List(
-        std::string_view prefix,
-        const std::function<base::Status(const storage::ObjectInfo&)>& visit) override {
-        return inner_->List(prefix, visit);
-    }
-    base::Result<std::vector<std::string>> Children(std::string_view prefix) override {
-        return inner_->Children(prefix);
-    }
-    base::Status Remove(std::string_view key) override { return inner_->Remove(key); }
-    base::Status EnsureDurable(std::string_view key) override { return inner_->EnsureDurable(key); }
-    base::Result<std::optional<storage::SpaceInfo>> Space() override { return inner_->Space(); }
-    base::Result<uint64_t> RemoveLitter() override { return inner_->RemoveLitter(); }
-    std::string Describe() const override { return inner_->Describe(); }
 
    private:
     test::RepositoryFixture& fixture_;
-    std::unique_ptr<storage::Storage> inner_;
     RepositoryOptions other_;
 };
 
