@@ -5,6 +5,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/as_user.sh"
+. "$here/lib/server_conf.sh"
 pg_config=$1
 scratch=$(make_scratch agri_quickstart)
 port=${PORT:-54329}
@@ -42,19 +43,13 @@ say "1. A private cluster with agri_backup, a folder as repository, a new key"
 as_user "$bin/initdb" -D "$data" -U postgres -A trust -k --no-sync >/dev/null
 show "agri_backup key create $scratch/agri.key"
 as_user "$program" key create "$scratch/agri.key" >/dev/null
-as_user tee -a "$data/postgresql.conf" >/dev/null <<CONF
-port = $port
-listen_addresses = ''
-unix_socket_directories = '$scratch'
-shared_preload_libraries = 'agri_backup'
-archive_mode = on
-archive_library = 'agri_backup'
-agri_backup.repository = 'file://$scratch/repository'
-agri_backup.key = 'file://$scratch/agri.key'
-agri_backup.cluster = 'agritech'
+{
+    server_conf "$scratch" "$port" agritech
+    cat <<CONF
 agri_backup.database = 'agritech'
 max_wal_size = 2GB
 CONF
+} | as_user tee -a "$data/postgresql.conf" >/dev/null
 grep -E '^(shared_preload|archive_|agri_backup)' "$data/postgresql.conf" | sed 's/^/  /'
 as_user "$bin/pg_ctl" -D "$data" -l "$scratch/server.log" -w -s start
 as_user "$bin/createdb" agritech

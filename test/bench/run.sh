@@ -6,6 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/as_user.sh"
+. "$here/../lib/server_conf.sh"
 pg_config=$1 scale=${BENCH_SCALE:-60} rounds=${BENCH_ROUNDS:-3}
 command -v zstd >/dev/null || { echo "bench: the limit is measured with the zstd command; apt-get install zstd" >&2; exit 1; }
 scratch=$(make_scratch agri_bench)
@@ -25,19 +26,13 @@ agri() { as_user "$program" --repository "file://$scratch/repository" --key "fil
 
 as_user "$bin/initdb" -D "$data" -U postgres -A trust -k --no-sync >/dev/null
 as_user "$program" key create "$scratch/agri.key" >/dev/null
-as_user tee -a "$data/postgresql.conf" >/dev/null <<CONF
-port = $PGPORT
-listen_addresses = ''
-unix_socket_directories = '$scratch'
-shared_preload_libraries = 'agri_backup'
-archive_mode = on
-archive_library = 'agri_backup'
-agri_backup.repository = 'file://$scratch/repository'
-agri_backup.key = 'file://$scratch/agri.key'
-agri_backup.cluster = 'main'
+{
+    server_conf "$scratch" "$PGPORT" main
+    cat <<CONF
 max_wal_size = 8GB
 checkpoint_timeout = 1h
 CONF
+} | as_user tee -a "$data/postgresql.conf" >/dev/null
 as_user "$bin/pg_ctl" -D "$data" -l "$scratch/server.log" -w -s start
 sql -c "CREATE EXTENSION agri_backup" -c "SELECT agri_init()" >/dev/null
 as_user "$bin/pgbench" -i -q -s "$scale" >/dev/null 2>&1
