@@ -2,8 +2,8 @@
 # units.sh FOLDER NAME SIZE SOURCE...     FOLDER and sources relative to the current folder
 # Writes FOLDER/NAME_1.cpp, FOLDER/NAME_2.cpp, ..., each of which includes up to SIZE of the sources,
 # and prints NAME_1 NAME_2 ...: the units a layer is compiled in. A compiler spends most of its time on
-# what sources share (headers, instances of the same templates), so a unit of twelve sources takes about
-# as long as two alone. A unit that would not change keeps its modification time.
+# what sources share (headers, instances of the same templates), so a unit of many sources takes little
+# longer than a few of them alone. A unit that would not change keeps its modification time.
 set -eu
 folder=$1 name=$2 size=$3
 shift 3
