@@ -19,7 +19,7 @@ USES_cli     := base codec wal storage repo engine worker cli
 
 # GCC warns of a member from an unnamed namespace wherever the file is not the main one, as in units.
 NATIVE_WARNINGS := -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-subobject-linkage
-NATIVE_OPT ?= -O2 -g1
+NATIVE_OPT ?= -O2
 NATIVE_HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS
 NATIVE_CXXFLAGS = -std=c++20 $(NATIVE_OPT) $(NATIVE_WARNINGS) $(NATIVE_HARDENING) -pthread \
 	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"'

@@ -22,7 +22,7 @@ CREATE TABLE sensor_readings (
     measured_at timestamptz NOT NULL,
     moisture real NOT NULL,
     temperature real NOT NULL,
-    note text
+    report text NOT NULL
 );
 INSERT INTO users (name, email, created_at)
 SELECT 'user ' || i, 'user' || i || '@example.org', '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute'
@@ -35,6 +35,6 @@ FROM generate_series(1, 100000) i;
 INSERT INTO sensor_readings
 SELECT 1 + i % 50000, '2026-01-01 00:00+00'::timestamptz + i * interval '10 seconds',
        (i * 7919 % 1000) / 10.0, 5 + (i * 104729 % 3000) / 100.0,
-       CASE WHEN i % 10 = 0 THEN 'calibrated by station ' || i % 97 END
-FROM generate_series(1::bigint, 3600000) i;
+       'station ' || i % 97 || ', battery ' || 3000 + i * 31 % 1200 || ' mV, signal ' || -40 - i * 17 % 60 || ' dBm, firmware 2.1.7'
+FROM generate_series(1::bigint, 2400000) i;
 CREATE INDEX ON sensor_readings USING brin (measured_at);

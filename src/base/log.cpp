@@ -2,9 +2,16 @@
 // them into a global registry and make two loggers of one name an error.
 #include "base/log.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+
+// See src/precompiled.hpp: here is the one instance.
+#if FMT_VERSION < 110000
+template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, fmt::string_view,
+                                            fmt::format_args, fmt::detail::locale_ref);
+#endif
 
 namespace agri::base {
 

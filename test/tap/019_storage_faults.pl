@@ -40,7 +40,7 @@ sub with_mount_rights { my ($command) = @_; print $ask "$command\n"; my $code = 
 my $place = PostgreSQL::Test::Utils::tempdir_short();
 my ($disk, $mount) = ("$place/disk", "$place/mount");
 mkdir $_ for $disk, $mount;
-with_mount_rights("mount -t tmpfs -o size=160m,mode=700 agri $disk && mount --bind $disk $mount") or die 'no mount';
+with_mount_rights("mount -t tmpfs -o size=256m,mode=700 agri $disk && mount --bind $disk $mount") or die 'no mount';
 END { with_mount_rights("umount -l $mount; umount -l $disk") if $place }
 
 my $node = new_server('storage_faults_' . 'x' x 90, repository => "$mount/repository", cluster => 'faults', conf => <<'CONF');
