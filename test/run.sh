@@ -23,7 +23,7 @@ trap finish EXIT
 bin=$("$here/lib/stage.sh" "$pg_config" "$scratch/pg") || exit 1
 pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
 cp -r "$here" "$scratch/test"
-cp "$here/../README.md" "$scratch/test/"
+cp -r "$here/../README.md" "$here/../docs" "$scratch/test/"
 rm -rf "$scratch/test/expected"
 cp -r "$here/../expected" "$scratch/test/expected"
 chown -R "$AGRI_USER" "$scratch/test"

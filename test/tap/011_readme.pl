@@ -8,62 +8,31 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
+use Document;
 
 delete $ENV{$_} for grep { /^AGRI_BACKUP_/ } keys %ENV;
-my $readme = slurp_file(dirname(__FILE__) . '/../README.md');
 my $root = PostgreSQL::Test::Utils::tempdir_short();
 mkdir "$root/$_" for qw(etc srv lib);
 $ENV{PATH} = dirname(program()) . ":$ENV{PATH}";
 my $moment = '';
+my $document = Document->new('README.md', places => [
+    '/etc/agri_backup' => "$root/etc/agri_backup",
+    '/srv/agri_backup' => "$root/srv/agri_backup",
+    '/var/lib/postgresql' => "$root/lib",
+    'sudo -u postgres ' => '',
+    'sudo install -d -o postgres -g postgres ' => 'install -d ',
+    '2026-11-22 20:15:00+01' => \$moment ]);
+my $readme = $document->text;
 
-# What is ours instead of the machine's.
-sub placed
-{
-    my ($text) = @_;
-    $text =~ s{/etc/agri_backup}{$root/etc/agri_backup}g;
-    $text =~ s{/srv/agri_backup}{$root/srv/agri_backup}g;
-    $text =~ s{/var/lib/postgresql}{$root/lib}g;
-    $text =~ s{sudo -u postgres }{}g;
-    $text =~ s{sudo install -d -o postgres -g postgres }{install -d }g;
-    $text =~ s{'2026-11-22 20:15:00\+01'}{'$moment'}g;
-    return $text;
-}
-
-# --- the blocks, in order: { mark, text }
-my @blocks;
-while ($readme =~ /(?:^<!-- ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```$/msg)
-{
-    my ($mark, $kind, $text) = ($1 // '', $2, $3);
-    like($mark, qr/^(test: \S+|not run by 011_readme: .+)$/, "a block of $kind says how it is tested") or diag($text);
-    push @blocks, { mark => $mark =~ s/^test: //r, text => $text };
-}
-sub next_block
-{
-    my ($mark) = @_;
-    shift @blocks while @blocks && $blocks[0]{mark} =~ /^not run/;
-    my $block = shift @blocks // { mark => 'none', text => '' };
-    is($block->{mark}, $mark, "README goes on with a block of $mark") or BAIL_OUT("README.md and 011_readme.pl do not fit");
-    return placed($block->{text});
-}
-sub type_in_shell
-{
-    my ($title, $text) = @_;
-    unlike($text, qr/sudo/, "$title: nothing needs root here");
-    my ($out, $err);
-    IPC::Run::run([ 'sh', '-e', '-c', $text ], '<', \undef, '>', \$out, '2>', \$err);
-    is($?, 0, "$title: succeeds") or diag("$text\n$out\n$err");
-    return ($out, $err);
-}
-
-type_in_shell('a key', next_block('sh'));
+type_in_shell('a key', $document->next_block('sh'));
 is((stat "$root/etc/agri_backup/main.key")[2] & 07777, 0600, 'the key is there, for its owner alone');
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
 # With wal_level as a server has it by default.
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', next_block('postgresql.conf'));
+$node->append_conf('postgresql.conf', $document->next_block('postgresql.conf'));
 $node->start;
-my $out = $node->safe_psql('postgres', next_block('sql'), extra_params => ['--echo-queries']);
+my $out = $node->safe_psql('postgres', $document->next_block('sql'), extra_params => ['--echo-queries']);
 my ($backup) = $out =~ /^(\d{8}T\d{6}Z-full-[0-9a-f]{4})$/m;
 ok($backup, 'agri_backup_now() returns the identifier') or diag($out);
 is($node->safe_psql('postgres', 'SELECT string_agg(backup_id, \',\') FROM agri_backup.backups'), $backup, 'and the backup is listed');
@@ -78,16 +47,16 @@ wait_archived($node);
 my $grant = '';
 {
     # The restore's block comes before the others; it is typed when the server is stopped, as README says.
-    my $restore_block = next_block('sh');
+    my $restore_block = $document->next_block('sh');
     my ($code, $refusal) = (0, '');
     IPC::Run::run([ 'sh', '-c', $restore_block ], '<', \undef, '>', \my $ignored, '2>', \$refusal);
     isnt($?, 0, 'beside the running server it is refused');
     like($refusal, qr/--as clone/, 'with the way out that README names');
-    $grant = next_block('sql');
+    $grant = $document->next_block('sql');
     $node->safe_psql('postgres', "CREATE ROLE dba LOGIN; $grant");
     like($node->safe_psql('postgres', 'SET ROLE dba; SELECT agri_backup_now()'), qr/full/, 'a role that was granted it takes backups');
 
-    like($node->safe_psql('postgres', next_block('sql')), qr/^nightly\|.+^weekly\|/ms, 'both schedules are shown');
+    like($node->safe_psql('postgres', $document->next_block('sql')), qr/^nightly\|.+^weekly\|/ms, 'both schedules are shown');
     is($node->safe_psql('postgres', 'SELECT count(next_run) FROM agri_backup.schedules'), '2', 'and have a next run');
 
     # pg_cron's function in its shape: what would be scheduled is run.
@@ -97,16 +66,16 @@ CREATE TABLE cron.job (jobname text, schedule text, command text);
 CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql
     AS 'INSERT INTO cron.job VALUES ($1, $2, $3); SELECT 1::bigint';
 SQL
-    $node->safe_psql('postgres', next_block('pg_cron'));
+    $node->safe_psql('postgres', $document->next_block('pg_cron'));
     my $count = 'SELECT count(*) FROM agri_backup.backups';
     my $before = $node->safe_psql('postgres', $count);
     $node->safe_psql('postgres', $node->safe_psql('postgres', 'SELECT command FROM cron.job'));
     is($node->safe_psql('postgres', $count), $before + 1, 'what pg_cron is given takes a backup');
 
     open my $conf, '>', "$root/etc/agri_backup/main.conf" or die;
-    print $conf next_block('main.conf');
+    print $conf $document->next_block('main.conf');
     close $conf;
-    is(scalar(grep { $_->{mark} !~ /^not run/ } @blocks), 0, 'no block is left over');
+    $document->ends;
     my ($info) = type_in_shell('info by the configuration file', "agri_backup --config $root/etc/agri_backup/main.conf info");
     like($info, qr/\Q$backup\E/, 'it shows the backup');
     my ($settings) = type_in_shell('config', "agri_backup --config $root/etc/agri_backup/main.conf config");
