@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/count.hpp"
 #include "cli/command.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
@@ -76,8 +77,9 @@ void PrintPlan(const engine::RestorePlan& plan) {
                base::Lsn{plan.backup.stop_lsn()}.ToString(),
                HumanBytes(plan.backup.statistics().bytes()));
     fmt::print(stderr, "chosen because {}\n", plan.reason);
-    fmt::print(stderr, "{} WAL segments lead to {} on timeline {}\n", plan.wal_segments,
-               plan.end_lsn.ToString(), plan.target_timeline.value);
+    fmt::print(stderr, "recovery replays {}, to {} on timeline {}\n",
+               base::Count(plan.wal_segments, "WAL segment"), plan.end_lsn.ToString(),
+               plan.target_timeline.value);
     // While it can still be reconsidered; at the end they stand among the notes again.
     for (const std::string& warning : plan.warnings) fmt::print(stderr, "warning: {}\n", warning);
 }

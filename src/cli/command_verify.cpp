@@ -34,9 +34,8 @@ void Print(const CommonOptions& options, const std::vector<engine::Finding>& fin
         table.Add(
             {f.severity, f.backup_id.empty() ? "-" : f.backup_id, f.object, f.problem, f.hint});
     if (!table.empty()) fmt::print("{}", table.ToString());
-    fmt::print("checked {} backups, {} packs, {} WAL segments, {}: {}\n", summary.backups,
-               summary.packs, summary.wal_segments, HumanBytes(summary.bytes),
-               findings.empty() ? "all sound" : fmt::format("{} findings", findings.size()));
+    fmt::print("checked {}, {}: {}\n", summary.Checked(), HumanBytes(summary.bytes),
+               summary.Outcome());
 }
 
 int Verify(const CommonOptions& options, const engine::VerifyRequest& request) {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/count.hpp"
 #include "cli/command.hpp"
 #include "engine/wal_fetch.hpp"
 #include "engine/wal_push.hpp"
@@ -61,7 +62,7 @@ int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const st
             "; unfinished segment {} left to the server, which is running or cannot be told to be "
             "stopped",
             result->left);
-    fmt::print("{} WAL files archived, {} already there{}\n", result->archived,
+    fmt::print("{} archived, {} already there{}\n", base::Count(result->archived, "WAL file"),
                result->already_there, unfinished);
     return kSuccess;
 }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/count.hpp"
 #include "repo/catalog.hpp"
 #include "repo/machine.hpp"
 
@@ -22,7 +23,9 @@ class CrashedBackups {
 
     Status Remove() {
         AGRI_ASSIGN(const uint64_t files, Storage().RemoveLitter());
-        if (files > 0) context_.log->info("removed {} unfinished files of dead processes", files);
+        if (files > 0)
+            context_.log->info("removed {} of dead processes",
+                               base::Count(files, "unfinished file"));
         AGRI_ASSIGN(const auto intents, repo::ListIntents(incarnation_));
         std::vector<std::string> given_up;
         for (const auto& intent : intents) {
@@ -85,8 +88,8 @@ class CrashedBackups {
             AGRI_TRY(context_.cancel.Check());
             AGRI_TRY(Storage().Remove(key));
         }
-        context_.log->info("removed {} packs ({} bytes) that no backup lists", garbage.size(),
-                           bytes);
+        context_.log->info("removed {} ({} bytes) that no backup lists",
+                           base::Count(garbage.size(), "pack"), bytes);
         return {};
     }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <tuple>
 
+#include "base/count.hpp"
 #include "engine/walk_plan.hpp"
 
 namespace agri::engine {
@@ -49,7 +50,7 @@ std::vector<repo::format::PageFailure> ReportPageFailures(PageChecker& checker, 
                  page.expected);
     }
     if (checker.failures() > kLoggedPages)
-        log.warn("{} pages in all have a wrong checksum", checker.failures());
+        log.warn("{} in all: wrong checksums", base::Count(checker.failures(), "page"));
     return failures;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/count.hpp"
 #include "engine/target_walk.hpp"
 #include "engine/walk_plan.hpp"
 #include "wal/page.hpp"
@@ -42,9 +43,9 @@ class Cleanup {
         }
         if (saved_segments_ > 0)
             result_.notes.push_back(fmt::format(
-                "{} WAL files of the old cluster are not in the archive; they were kept in folder "
-                "{} (in pg_wal): archive them with wal-push or remove them",
-                saved_segments_, kSavedWalFolder));
+                "the archive lacks {} of the old cluster, kept in folder {} (in pg_wal): archive "
+                "with wal-push, or remove that folder",
+                base::Count(saved_segments_, "WAL file"), kSavedWalFolder));
         return std::move(result_);
     }
 

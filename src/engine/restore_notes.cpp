@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/count.hpp"
 #include "engine/start_command.hpp"
 #include "engine/walk_plan.hpp"
 
@@ -118,9 +119,8 @@ void NotePages(const repo::ManifestReader& manifest, Notes& notes) {
                             page.relation().empty() ? "unknown relation" : page.relation());
     }
     notes.push_back(
-        fmt::format("{} pages already had wrong checksums when the backup was made{}; they are "
-                    "restored as they were",
-                    failures, first));
+        fmt::format("{} already had wrong checksums when the backup was made{}; restored as found",
+                    base::Count(failures, "page"), first));
 }
 
 }  // namespace

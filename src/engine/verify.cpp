@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/count.hpp"
 #include "engine/verify_packs.hpp"
 #include "engine/verify_wal.hpp"
 #include "repo/lease.hpp"
@@ -82,7 +83,13 @@ class Verification {
                                           base::Error(ErrorCode::kCorrupt, entry.problem)));
         }
         AGRI_TRY(CheckMissingManifests(listed));
-        if (request_.backup_id.empty() || summary_.backups > 0) return {};
+        if (summary_.backups > 0) return {};
+        if (request_.backup_id.empty()) {
+            report_.Add({"", incarnation_.keys().BackupFolder(), std::string(kSeverityError),
+                         fmt::format("cluster \"{}\" has no backup", incarnation_.cluster()),
+                         "Nothing can be restored until there is one: SELECT agri_backup_now();"});
+            return {};
+        }
         return MakeError(ErrorCode::kNotFound, "there is no backup \"{}\"", request_.backup_id)
             .WithHint("\"agri_backup info\" lists the backups.");
     }
@@ -126,8 +133,8 @@ class Verification {
         const std::string& id = manifest.header().backup_id();
         report_.Add(
             {id, incarnation_.keys().Manifest(id), std::string(kSeverityWarning),
-             fmt::format("{} pages had wrong checksums in the cluster when it was backed up",
-                         failures),
+             fmt::format("{} had wrong checksums in the cluster when it was backed up",
+                         base::Count(failures, "page")),
              "The backup holds them as they were. Repair the cluster, or restore an earlier "
              "backup."});
     }
@@ -155,7 +162,7 @@ class Verification {
                          std::string(kSeverityWarning),
                          fmt::format("a backup begun at {} on \"{}\" neither ended nor is running",
                                      base::FormatTime(since), intent.host()),
-                         "Its objects take up space until it is given up (agri_backup expire)."});
+                         "Its objects take up space until the next backup removes them."});
         }
         return {};
     }
@@ -169,6 +176,15 @@ class Verification {
 };
 
 }  // namespace
+
+std::string VerifySummary::Checked() const {
+    return fmt::format("{}, {}, {}", base::Count(backups, "backup"), base::Count(packs, "pack"),
+                       base::Count(wal_segments, "WAL segment"));
+}
+
+std::string VerifySummary::Outcome() const {
+    return findings == 0 ? "all sound" : base::Count(findings, "finding");
+}
 
 Result<VerifySummary> RunVerify(const repo::Incarnation& incarnation, const VerifyRequest& request,
                                 const std::function<void(const Finding&)>& on_finding,

@@ -31,6 +31,10 @@ struct VerifyRequest {
 
 struct VerifySummary {
     uint64_t backups = 0, packs = 0, wal_segments = 0, bytes = 0, findings = 0;
+
+    // "1 backup, 4 packs, 2 WAL segments", and "all sound" or "3 findings".
+    std::string Checked() const;
+    std::string Outcome() const;
 };
 
 base::Result<VerifySummary> RunVerify(const repo::Incarnation& incarnation,

@@ -191,7 +191,7 @@ Error PosixRoot::Explain(int error_number, std::string_view verb, std::string_vi
             "The file system is mounted read-only, perhaps after an error: see the kernel log.";
     } else if (error_number == ENOSPC || error_number == EDQUOT) {
         error.code = ErrorCode::kNoSpace;
-        error.hint = "Free space in the repository's file system, or expire old backups.";
+        error.hint = "Free space in the repository's file system.";
     } else if (error_number == EACCES || error_number == EPERM) {
         error.hint = kAccessHint;
     } else if (error_number == ELOOP) {

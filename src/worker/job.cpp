@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/count.hpp"
 #include "engine/backup.hpp"
 #include "engine/init.hpp"
 #include "engine/report.hpp"
@@ -173,9 +174,9 @@ Message Job::BackupDone(const repo::format::ManifestHeader& header) {
     const uint64_t failures = header.statistics().page_failures();
     if (failures > 0)
         done.Set("warning",
-                 fmt::format("backup {} holds {} {} with wrong checksums, copied as found; the "
+                 fmt::format("backup {} holds {} with wrong checksums, copied as found; the "
                              "server log names each with its relation",
-                             header.backup_id(), failures, failures == 1 ? "page" : "pages"));
+                             header.backup_id(), base::Count(failures, "page")));
     return done.Set("message", fmt::format("backup {} is complete", header.backup_id()));
 }
 
@@ -197,11 +198,7 @@ Result<Message> Job::Verify() {
     AGRI_ASSIGN(uint64_t count, rows.Finish());
     Message done("DONE");
     done.Set("backup", request.backup_id).Set("rows", std::to_string(count));
-    return done.Set("message", fmt::format("checked {} backups, {} packs, {} WAL segments: {}",
-                                           summary.backups, summary.packs, summary.wal_segments,
-                                           summary.findings == 0
-                                               ? "all sound"
-                                               : fmt::format("{} findings", summary.findings)));
+    return done.Set("message", fmt::format("checked {}: {}", summary.Checked(), summary.Outcome()));
 }
 
 Result<Message> Job::Init() {

@@ -79,7 +79,7 @@ TEST_F(RestoreDeltaTest, RunRestore_DeltaWithUnarchivedWal_SetsItAside) {
          {"000000010000000000000021", "000000010000000000000022", "000000010000000000000023"})
         EXPECT_FALSE(Exists(Restored(std::string("pg_wal/") + name))) << name;
     ASSERT_FALSE(result.notes.empty());
-    EXPECT_NE(result.notes[0].find("1 WAL files"), std::string::npos) << result.notes[0];
+    EXPECT_NE(result.notes[0].find("1 WAL file "), std::string::npos) << result.notes[0];
 }
 
 TEST_F(RestoreDeltaTest, RunRestore_DeltaAsOriginal_KeepsTheWriterClaim) {

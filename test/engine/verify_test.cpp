@@ -49,6 +49,10 @@ class VerifyTest : public test::RestoreFixture {
     std::vector<Finding> findings;
 };
 
+TEST_F(VerifyTest, RunVerify_NoBackup_IsAFinding) {
+    ExpectFinding(repository.incarnation().keys().BackupFolder());
+}
+
 TEST_F(VerifyTest, RunVerify_SoundRepository_FindsNothing) {
     Backup();
     for (VerifyLevel level : {VerifyLevel::kObjects, VerifyLevel::kContents}) {
@@ -58,6 +62,9 @@ TEST_F(VerifyTest, RunVerify_SoundRepository_FindsNothing) {
         EXPECT_EQ(summary.backups, 1u);
         EXPECT_EQ(summary.packs, PackKeys().size());
         EXPECT_EQ(summary.wal_segments, 2u);
+        EXPECT_EQ(summary.Outcome(), "all sound");
+        EXPECT_TRUE(summary.Checked().starts_with("1 backup, ")) << summary.Checked();
+        EXPECT_TRUE(summary.Checked().ends_with(", 2 WAL segments")) << summary.Checked();
     }
     EXPECT_EQ(context.progress.phase(), "done");
 }

@@ -10,7 +10,7 @@ use AgriBackup;
 my $node = new_server('processes');
 my $of = repository_of($node);
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT 1 AS a');
-my $canary = $node->background_psql('postgres');
+my $canary = session($node);
 my $canary_pid = $canary->query_safe('SELECT pg_backend_pid()');
 sub canary_sings { my ($when) = @_; is($canary->query_safe('SELECT pg_backend_pid()'), $canary_pid, "$when: the canary's session lives") }
 sub status { my ($column) = @_; return $node->safe_psql('postgres', "SELECT $column FROM agri_backup.status") }
@@ -60,7 +60,7 @@ is(status('failing_since'), '', 'the status is clean again');
 # A job that crashes on every try harms nobody.
 for my $try (1 .. 3)
 {
-    my $session = $node->background_psql('postgres', on_error_stop => 0);
+    my $session = session($node, on_error_stop => 0);
     $session->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
     my $job;
     wait_for('the job process', sub {
@@ -82,7 +82,7 @@ my %of_first = map { $_ => 1 } packs();
 # While nothing is archived it waits for the WAL that it needs, all its packs in the repository.
 $pid = status('archiving_pid');
 kill 'STOP', $pid;
-my $session = $node->background_psql('postgres', on_error_stop => 0);
+my $session = session($node, on_error_stop => 0);
 $session->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
 wait_for('a pack of the next one', sub { grep { !$of_first{$_} } packs() });
 kill 'KILL', $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running'");

@@ -30,7 +30,7 @@ SQL
 my $odd = $node->data_dir . "/base/odd \xc3\xa9\n name";
 open my $file, '>', $odd or die; print $file "odd content"; close $file;
 
-my $session = $node->background_psql('postgres');
+my $session = session($node);
 $session->query_safe('CREATE TEMPORARY TABLE temporary AS SELECT * FROM home');
 my $backup = backup_now($node);
 my $before = fingerprint($node, 'postgres');
@@ -56,7 +56,7 @@ $restored->command_ok(['pg_amcheck', '-a'], 'pg_amcheck finds nothing');
 $restored->stop('fast');
 
 # CALL holds no snapshot while it waits. The job is stopped so that the wait can be looked at.
-my $caller = $node->background_psql('postgres', on_error_stop => 0);
+my $caller = session($node, on_error_stop => 0);
 my $caller_pid = $caller->query_safe('SELECT pg_backend_pid()');
 sub running_job { return $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL") }
 sub pause_job

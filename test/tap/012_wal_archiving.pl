@@ -20,7 +20,7 @@ sub slurp { my ($path) = @_; open my $in, '<:raw', $path or die "$path: $!"; loc
 # In place: the server may recycle the file, which must stay the same one.
 sub flip { my ($path, $at) = @_; open my $file, '+<:raw', $path or die "$path: $!"; seek $file, $at, 0; read $file, my $byte, 1;
     seek $file, $at, 0; print $file chr(ord($byte) ^ 1); close $file or die }
-my $canary = $node->background_psql('postgres');
+my $canary = session($node);
 sub canary_sings { my ($when) = @_; is($canary->query_safe("INSERT INTO plots VALUES (NULL) RETURNING 'sung'"), 'sung', "$when: sessions go on") }
 
 my $backup = backup_now($node);

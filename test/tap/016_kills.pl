@@ -45,7 +45,7 @@ sub wait_until_up
     wait_for('the archiving process', sub { (sql('SELECT archiving_pid IS NOT NULL FROM agri_backup.status') // '') eq 't' });
 }
 
-sub hire_canary { $canary = $node->background_psql('postgres'); return }
+sub hire_canary { $canary = session($node); return }
 sub canary_lives
 {
     my $answer = eval { $canary->query_safe('SELECT 1') };

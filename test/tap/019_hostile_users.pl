@@ -12,7 +12,7 @@ use AgriBackup;
 my $node = new_server('hostile', init => 0);
 my $of = repository_of($node);
 my $data = $node->data_dir;
-my $canary = $node->background_psql('postgres');
+my $canary = session($node);
 my ($canary_sung, $canary_errors) = (0, 0);
 # Every statement of the test is a moment at which the canary sings.
 sub sql

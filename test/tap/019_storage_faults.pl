@@ -50,7 +50,7 @@ agri_backup.archive_deadline = 10s
 agri_backup.parallel = 4
 CONF
 cmp_ok(length($node->data_dir), '>', 107, 'the path of the data directory is longer than that of a socket may be');
-my $canary = $node->background_psql('postgres');
+my $canary = session($node);
 my ($canary_sung, $canary_errors) = (0, 0);
 sub canary_sings
 {
@@ -156,7 +156,7 @@ is(sql('SELECT failed_count FROM pg_stat_archiver'), $failed, 'slow: and no file
 # fails with the reason and removes what it wrote.
 set('agri_backup.rate_limit', '4MB');
 $left = litter();
-my $slow = $node->background_psql('postgres', on_error_stop => 0);
+my $slow = session($node, on_error_stop => 0);
 $slow->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
 wait_for('the job to copy', sub { canary_sings(); litter() > $left + 1 });
 my $job = sql("SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running'");

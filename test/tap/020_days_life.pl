@@ -103,7 +103,7 @@ sub live
 {
     my ($node, $for) = @_;
     start_bystanders($node);
-    $client = $node->background_psql('postgres');
+    $client = session($node);
     my $deadline = Time::HiRes::time() + $for;
     my $next = Time::HiRes::time();
     my $backup;

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = qw(program new_server repository_of cli cli_ok cli_json restore start_restored
-    wait_for wait_archived fingerprint dump_of free_folder backup_now);
+    session wait_for wait_archived fingerprint dump_of free_folder backup_now);
 
 my %repository;    # node name → { folder, key, cluster }
 
@@ -96,6 +96,15 @@ sub cli_json
     my ($code, $out, $err) = cli($node, '--json', @arguments);
     die "exit $code: $err" if $code != 0;
     return JSON::PP->new->utf8->decode($out);
+}
+
+# A session that stays open: background_psql(), whose time limit is for each query, not for the session.
+sub session
+{
+    my ($node, %option) = @_;
+    my $session = $node->background_psql('postgres', %option);
+    $session->set_query_timer_restart;
+    return $session;
 }
 
 # Polls a condition until it holds; dies with the title after the deadline.
