@@ -14,12 +14,12 @@ while [ $# -gt 0 ]; do
 	number=$((number + 1))
 	unit=$folder/${name}_$number.cpp
 	taken=0
-	: > "$unit.new"
+	: > "$unit.$$"
 	while [ $# -gt 0 ] && [ $taken -lt "$size" ]; do
-		echo "#include \"$up/$1\"" >> "$unit.new"
+		echo "#include \"$up/$1\"" >> "$unit.$$"
 		taken=$((taken + 1))
 		shift
 	done
-	if cmp -s "$unit.new" "$unit"; then rm "$unit.new"; else mv "$unit.new" "$unit"; fi
+	if cmp -s "$unit.$$" "$unit"; then rm "$unit.$$"; else mv "$unit.$$" "$unit"; fi
 	echo "${name}_$number"
 done
