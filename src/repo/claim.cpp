@@ -188,10 +188,16 @@ base::Result<format::WriterClaim> AdoptClaim(const Incarnation& incarnation,
                                              base::TimelineId timeline, std::string_view reason,
                                              const base::Clock& clock, base::Random& random) {
     AGRI_ASSIGN(ClaimantIdentity claimant, IdentifyDataDirectory(data_directory));
-    AGRI_ASSIGN(auto current, CurrentClaim(incarnation));
-    return TakeAndSave(
-        incarnation, data_directory,
-        MakeClaim(current ? current->epoch() + 1 : 1, claimant, timeline, reason, clock, random));
+    while (true) {
+        AGRI_ASSIGN(auto current, CurrentClaim(incarnation));
+        auto taken = TakeAndSave(incarnation, data_directory,
+                                 MakeClaim(current ? current->epoch() + 1 : 1, claimant, timeline,
+                                           reason, clock, random));
+        if (taken || taken.error().code != ErrorCode::kConflict) return taken;
+        // The server in that directory may have been promoted meanwhile, and taken the epoch.
+        AGRI_ASSIGN(auto winner, CurrentClaim(incarnation));
+        if (!winner || !IsSameDirectory(*winner, *winner, claimant)) return taken;
+    }
 }
 
 base::Result<format::WriterClaim> EnsureClaim(const Incarnation& incarnation,

@@ -7,7 +7,9 @@
 
 #include <atomic>
 #include <fstream>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "base/file.hpp"
 #include "repo/local_claim.hpp"
@@ -159,6 +161,41 @@ TEST_F(ClaimTest, Adopt_OnAnOperatorsWord_TakesOver) {
     EXPECT_EQ(adopted->epoch(), 2u);
     EXPECT_TRUE(Ensure(restored, 1));
     EXPECT_EQ(EnsureError(primary_, 1), ErrorCode::kConflict);
+}
+
+// Adopting draws a claim id after it has looked at the claim in force, and before it puts its own:
+// there somebody else comes between, once.
+class Interruption : public base::Random {
+   public:
+    explicit Interruption(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {}
+    void Fill(base::MutableBytes out) override {
+        if (auto interrupt = std::exchange(interrupt_, nullptr)) interrupt();
+        base::SystemRandom().Fill(out);
+    }
+
+   private:
+    std::function<void()> interrupt_;
+};
+
+TEST_F(ClaimTest, Adopt_ItsServerIsPromotedMeanwhile_TakesTheNextEpoch) {
+    ASSERT_TRUE(Ensure(primary_, 1));
+    Interruption promotion([&] { EXPECT_EQ(Ensure(primary_, 2)->epoch(), 2u); });
+    auto adopted = AdoptClaim(main_, primary_, TimelineId{2}, "adopt", clock, promotion);
+    ASSERT_TRUE(adopted) << adopted.error().ToString();
+    EXPECT_EQ(adopted->epoch(), 3u);
+    EXPECT_EQ(Ensure(primary_, 2)->epoch(), 3u);
+}
+
+TEST_F(ClaimTest, Adopt_AnotherOneIsAdoptedMeanwhile_IsConflict) {
+    ASSERT_TRUE(Ensure(primary_, 1));
+    const std::string one = NewDirectory("one"), two = NewDirectory("two");
+    Interruption other(
+        [&] { EXPECT_TRUE(AdoptClaim(main_, two, TimelineId{1}, "adopt", clock, random)); });
+    auto adopted = AdoptClaim(main_, one, TimelineId{1}, "adopt", clock, other);
+    ASSERT_FALSE(adopted);
+    EXPECT_EQ(adopted.error().code, ErrorCode::kConflict);
+    EXPECT_TRUE(Ensure(two, 1));
+    EXPECT_EQ(EnsureError(one, 1), ErrorCode::kConflict);
 }
 
 TEST_F(ClaimTest, Ensure_StorageFailsAnywhere_IsHealedByTheNextCall) {

@@ -143,8 +143,10 @@ my $reached = $day->safe_psql('postgres', 'SELECT pg_current_wal_lsn()');
 $successor->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$reached'") or die 'the standby does not follow';
 $day->stop('fast');
 $successor->promote;
-# Nothing but an operator's word makes a server the writer that came from the repository.
-cli_ok($successor, 'the successor is the writer from now on', 'adopt', '--data-directory', $folder, '--timeline', 2);
+# A standby that came from the repository followed its writer: promoted, it takes over by itself.
+wait_archived($successor);
+my ($claim) = grep { $_->{in_force} } @{ cli_json($successor, 'lineage')->{claims} };
+is("$claim->{data_directory} $claim->{reason}", "$folder promotion", 'the successor is the writer from now on');
 live($successor, $seconds / 2);
 $successor->safe_psql('postgres', 'CREATE TABLE the_end ()');    # a commit after the last moment
 wait_archived($successor);
