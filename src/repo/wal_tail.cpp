@@ -71,6 +71,7 @@ base::Status ReadPiece(const Incarnation& incarnation, const std::string& key,
         return DamagedObject(key, "its content has another length or SHA-256 than it says");
     part.host = piece.host();
     part.shipped_us = piece.shipped_us();
+    part.keys.push_back(key);
     return {};
 }
 
@@ -108,8 +109,10 @@ base::Result<storage::PutOutcome> WalTail::Ship(const Shipment& shipment,
     if (there && *there) {
         const bool is_same = HaveSameBeginning((*there)->content, shipment.content);
         if (!is_same && !shipment.supersedes) return OtherTail(name, **there, shipment);
-        if (is_same && shipment.content.size() <= (*there)->content.size())
+        if (is_same && shipment.content.size() <= (*there)->content.size()) {
+            AGRI_TRY(MakeDurable(**there));
             return storage::PutOutcome::kExists;
+        }
     }
     AGRI_ASSIGN(const uint64_t epoch, BeginEpoch(shipment, clock));
     AGRI_ASSIGN(const storage::PutOutcome outcome, PutPiece(shipment, epoch, clock));
@@ -167,6 +170,14 @@ base::Result<storage::PutOutcome> WalTail::PutPiece(const Shipment& shipment, ui
         content = content.subspan(kTailFrameBytes);
     }
     return writer.Finish(content);
+}
+
+// Whoever shipped it may have died before it was durable.
+base::Status WalTail::MakeDurable(const TailPart& part) const {
+    storage::Storage& storage = incarnation_->repository().storage();
+    AGRI_TRY(storage.EnsureDurable(incarnation_->keys().TailBegin(part.epoch)));
+    for (const std::string& key : part.keys) AGRI_TRY(storage.EnsureDurable(key));
+    return {};
 }
 
 // A claim is an ancestor of the one in force when it stands in the lineage, of which nothing is

@@ -18,6 +18,7 @@ struct TailPart {
     uint64_t epoch = 0;
     std::string host;
     int64_t shipped_us = 0;
+    std::vector<std::string> keys;  // of its pieces
 };
 
 // Thread-safe. The incarnation must outlive it.
@@ -50,6 +51,7 @@ class WalTail {
     base::Result<uint64_t> BeginEpoch(const Shipment& shipment, const base::Clock& clock) const;
     base::Result<storage::PutOutcome> PutPiece(const Shipment& shipment, uint64_t epoch,
                                                const base::Clock& clock) const;
+    base::Status MakeDurable(const TailPart& part) const;
     base::Status RemoveArchived(uint64_t below_epoch) const;
     uint64_t SegmentSize() const { return incarnation_->info().wal_segment_size(); }
 

@@ -7,6 +7,7 @@ compressed frames only with zstd itself: the tests decode those and encode the r
 python3-cryptography, libzstd and libxxhash.
 """
 import ctypes
+import hashlib
 import os
 import struct
 import sys
@@ -34,7 +35,7 @@ REPOSITORY_ID = bytes(range(16))
 REPOSITORY_KEY = bytes(range(0x20, 0x40))
 USER_KEY = bytes(range(0x40, 0x60))
 SALT = bytes(range(0x80, 0xA0))
-RECORD, WAL = 1, 4
+RECORD, WAL, TAIL = 1, 4, 6
 NONE, AES = 0, 1
 RAW, ZSTD_CODEC = 0, 1
 KEY_VERSION = 1
@@ -109,9 +110,54 @@ def slot_name():
 
 
 def incarnation():
-    return (number_field(1, 1) + number_field(2, 7300000000000000001) + number_field(3, 15) +
+    return (number_field(1, 1) + number_field(2, SYSTEM) + number_field(3, 15) +
             number_field(4, 16 << 20) + number_field(5, 1763843701000000) +
             bytes_field(6, b"golden") + bytes_field(7, b"15-7300000000000000001"))
+
+
+SYSTEM = 7300000000000000001
+FOLDER = f"clusters/main/15-{SYSTEM}"
+CLAIM_ID = bytes(range(0xC0, 0xD0))
+NIGHT = 1763863200000000
+TAIL_SEGMENT = "000000010000000000000007"
+TAIL_START = 7 << 24
+
+
+def claim():
+    return (number_field(1, 1) + bytes_field(2, CLAIM_ID) + bytes_field(3, b"db1") +
+            bytes_field(4, b"0123456789abcdef0123456789abcdef") +
+            bytes_field(5, b"/var/lib/postgresql/15/main") + number_field(6, 2049) +
+            number_field(7, 1234567) + number_field(8, 1) + number_field(9, 1763843701000000) +
+            bytes_field(10, b"first") + bytes_field(11, b"9f0c8a5e-0000-4000-8000-0123456789ab"))
+
+
+def local_claim():
+    return b"agri_backup claim 1\n" + hashlib.sha256(claim()).digest() + claim()
+
+
+def lease():
+    return (bytes_field(1, bytes(range(16))) + bytes_field(2, b"db1") +
+            bytes_field(3, b"9f0c8a5e-0000-4000-8000-0123456789ab") + number_field(4, 4711) +
+            number_field(5, 987654) + number_field(6, NIGHT) + number_field(7, 60000) +
+            bytes_field(8, b"full backup"))
+
+
+def schedule_run():
+    return (bytes_field(1, b"nightly") + number_field(2, NIGHT) + number_field(3, 3) +
+            number_field(4, 2) + bytes_field(5, bytes(range(16))) + bytes_field(6, b"db1") +
+            bytes_field(7, b"9f0c8a5e-0000-4000-8000-0123456789ab") + number_field(8, 4711) +
+            number_field(9, 987654) + number_field(10, NIGHT + 1) + number_field(11, NIGHT + 2) +
+            bytes_field(13, b"no space \xe2\x80\xa6") + number_field(14, NIGHT - 86400000000) +
+            bytes_field(15, b"20251122T020000Z-full-0001"))
+
+
+def tail_piece(start, content):
+    """Frame 0 of the piece [start, start + length of content), and a frame of its bytes."""
+    piece = (bytes_field(1, TAIL_SEGMENT.encode()) + number_field(2, SYSTEM) + number_field(3, 1) +
+             number_field(4, 1) + number_field(5, start) + number_field(6, start + len(content)) +
+             bytes_field(7, hashlib.sha256(content).digest()) + number_field(8, NIGHT) +
+             bytes_field(9, b"db1"))
+    return [(piece, RAW), (content, ZSTD_CODEC)]
 
 
 DESCRIPTOR = b"""{
@@ -133,8 +179,7 @@ def write(folder, file_name, key, content):
 
 def main(folder):
     incarnation_key = "clusters/main/incarnations/00000001"
-    wal_key = ("clusters/main/15-7300000000000000001/wal/00000001/00000000/"
-               "000000010000000000000001")
+    wal_key = f"{FOLDER}/wal/00000001/00000000/000000010000000000000001"
     frames = [(b"what stands in frame 0", RAW), (b"compressible " * 40, ZSTD_CODEC), (b"", RAW)]
     write(folder, "v1_descriptor", "agri_backup.repository", DESCRIPTOR)
     write(folder, "v1_key_slot", f"keys/00000001/{slot_name()}", key_slot())
@@ -142,6 +187,19 @@ def main(folder):
           sealed_object(RECORD, AES, incarnation_key, [(incarnation(), RAW)]))
     write(folder, "v1_frames_aes", wal_key, sealed_object(WAL, AES, wal_key, frames))
     write(folder, "v1_frames_none", wal_key, sealed_object(WAL, NONE, wal_key, frames))
+    for name, place, message in (
+            ("claim", "claims/0000000000000001", claim()),
+            ("lease", "leases/backup/0000000000000003", lease()),
+            ("schedule_run", "schedules/nightly/0000000000000002", schedule_run()),
+            ("tail_begin", "tail/0000000000000001/begin", claim())):
+        key = f"{FOLDER}/{place}"
+        write(folder, f"v1_{name}", key, sealed_object(RECORD, AES, key, [(message, RAW)]))
+    for name, start, content in (("tail_first", TAIL_START, b"begin" * 100),
+                                 ("tail_second", TAIL_START + 500, b"and on" * 100)):
+        key = (f"{FOLDER}/tail/0000000000000001/{TAIL_SEGMENT}/"
+               f"{start:016X}-{start + len(content):016X}")
+        write(folder, f"v1_{name}", key, sealed_object(TAIL, AES, key, tail_piece(start, content)))
+    write(folder, "v1_local_claim", "agri_backup/claim", local_claim())
 
 
 main(sys.argv[1])
