@@ -42,6 +42,7 @@ bench: all
 
 CHROOTS ?= /var/tmp/agri_backup_chroots
 test-matrix:
+	@.ci/install_packages matrix
 	@for major in 17 18; do \
 		test/matrix/make_chroot.sh $$major $(CHROOTS)/$$major && \
 		test/matrix/run_in_chroot.sh $$major $(CHROOTS)/$$major || exit 1; done

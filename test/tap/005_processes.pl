@@ -61,11 +61,14 @@ is(status('failing_since'), '', 'the status is clean again');
 for my $try (1 .. 3)
 {
     my $session = session($node, on_error_stop => 0);
+    # While nothing is archived it cannot end before it is seen.
+    kill 'STOP', my $archiving = status('archiving_pid');
     $session->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
     my $job;
     wait_for('the job process', sub {
         $job = $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL"); $job });
     kill 'SEGV', $job;
+    kill 'CONT', $archiving;
     wait_for('the job to be over', sub {
         $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
     $session->quit;

@@ -59,17 +59,22 @@ $restored->stop('fast');
 my $caller = session($node, on_error_stop => 0);
 my $caller_pid = $caller->query_safe('SELECT pg_backend_pid()');
 sub running_job { return $node->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL") }
-sub pause_job
+sub begin_call { my ($sql) = @_; $caller->query_until(qr/begun/, "\\echo begun\n$sql;\n") }
+# While nothing is archived it waits for the WAL that it needs: it cannot end before it is seen.
+sub begin_and_pause
 {
+    my ($sql) = @_;
+    my $archiving = $node->safe_psql('postgres', 'SELECT archiving_pid FROM agri_backup.status');
+    kill 'STOP', $archiving or die "no archiving process: $archiving";
+    begin_call($sql);
     my $pid;
     wait_for('the job process', sub { $pid = running_job() });
     kill 'STOP', $pid;
+    kill 'CONT', $archiving;
     return $pid;
 }
-sub begin_call { my ($sql) = @_; $caller->query_until(qr/begun/, "\\echo begun\n$sql;\n") }
 
-begin_call('CALL agri_backup()');
-my $job = pause_job();
+my $job = begin_and_pause('CALL agri_backup()');
 is($node->safe_psql('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = $caller_pid"),
     't', 'CALL agri_backup() holds back no xmin');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ 'agri_backup' AND backend_xmin IS NOT NULL"),
@@ -83,8 +88,7 @@ wait_for('the backup', sub { $node->safe_psql('postgres', "SELECT count(*) FROM 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM agri_backup.backups'), '2', 'CALL made the second backup');
 
 # Ctrl-C under CALL cancels the backup and cleans up.
-begin_call('CALL agri_backup()');
-$job = pause_job();
+$job = begin_and_pause('CALL agri_backup()');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($caller_pid)");
 kill 'CONT', $job;
 wait_for('the cancelled backup to end', sub { $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
@@ -93,8 +97,7 @@ is(scalar @{ cli_json($node, 'info')->{running} }, 0, 'nothing is left running i
 
 # A waiter with wait_limit gets the identifier and a NOTICE; the backup goes on.
 begin_call("SET agri_backup.wait_limit = '1s'");
-begin_call('SELECT agri_backup_now()');
-$job = pause_job();
+$job = begin_and_pause('SELECT agri_backup_now()');
 wait_for('the waiter to give up', sub {
     $node->safe_psql('postgres', "SELECT state FROM pg_stat_activity WHERE pid = $caller_pid") eq 'idle' });
 kill 'CONT', $job;
@@ -105,9 +108,11 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM agri_backup.backups'), '3'
 ($code, $out, $err) = $node->psql('postgres', "SET statement_timeout = '200ms'; SELECT agri_backup_now()");
 wait_for('the backup', sub { $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
 is($node->safe_psql('postgres', 'SELECT count(*) FROM agri_backup.backups'), '4', 'a statement_timeout does not end the backup');
+kill 'STOP', my $archiving = $node->safe_psql('postgres', 'SELECT archiving_pid FROM agri_backup.status');
 my $id = $node->safe_psql('postgres', 'SELECT agri_backup_now(wait => false)');
 like($id, qr/full/, 'wait => false returns the identifier');
 is($node->safe_psql('postgres', "SELECT agri_cancel('$id')"), 't', 'agri_cancel() finds it');
+kill 'CONT', $archiving;
 wait_for('the backup', sub { $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
 
 # A damaged page is named, recorded and shown; the backup is taken all the same.

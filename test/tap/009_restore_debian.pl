@@ -63,6 +63,7 @@ my $data = "$root/lib/$major/$name";
 ok(-f "$etc/postgresql.conf" && !-e "$data/postgresql.conf", 'the configuration is in /etc alone');
 system_or_bail(program(), 'key', 'create', "$root/key");
 open my $conf, '>>', "$etc/postgresql.conf" or die;
+# Where pg_createcluster switches ssl on: in the namespace, Debian's key belongs to a user that it does not know.
 print $conf <<"CONF";
 shared_preload_libraries = 'agri_backup'
 archive_mode = on
@@ -70,6 +71,7 @@ archive_library = 'agri_backup'
 agri_backup.repository = 'file://$root/repository'
 agri_backup.key = 'file://$root/key'
 work_mem = '5MB'
+ssl = off
 listen_addresses = ''
 CONF
 close $conf;
