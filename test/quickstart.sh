@@ -57,7 +57,7 @@ show "CREATE EXTENSION agri_backup; SELECT agri_init();"
 sql -c "CREATE EXTENSION agri_backup" -c "SELECT agri_init()" | sed 's/^/  /'
 
 say "2. The agritech data set"
-sql -f "$here/quickstart.sql"
+sql -v readings="${READINGS:-2400000}" -f "$here/quickstart.sql"
 sql -c "SELECT '  ' || pg_size_pretty(pg_database_size('agritech'))"
 
 say "3. A full backup"

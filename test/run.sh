@@ -1,6 +1,7 @@
 #!/bin/bash
-# run.sh PG_CONFIG [SUITE…]: pg_regress, pgTAP and the end-to-end tests, against a private copy of that
-# PostgreSQL with this build installed. SUITE: regress, pgtap, tap, or names of files in test/tap; default all.
+# run.sh PG_CONFIG [SUITE…]: pg_regress, pgTAP, the end-to-end tests and quickstart, against a private copy of
+# that PostgreSQL with this build installed. SUITE: regress, pgtap, tap, quickstart, or names of files in
+# test/tap; default all.
 # Ends with "N passed, M failed". Leaves no process and no file behind (KEEP=1 keeps the scratch folder).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 pg_config=$1
 shift
 suites=("${@:-regress}")
-[ $# -eq 0 ] && suites=(regress pgtap tap)
+[ $# -eq 0 ] && suites=(regress pgtap tap quickstart)
 scratch=$(make_scratch agri_test)
 passed=0 failed=0
 finish() {
@@ -85,10 +86,28 @@ run_tap() { # FILES
     done
 }
 
+# With a small data set, and left running: what it then says to type is typed.
+run_quickstart() {
+    local said problem=0
+    if said=$(KEEP=1 READINGS=20000 TMPDIR=$scratch "$here/quickstart.sh" "$pg_config" 2>&1); then
+        [ "$(grep -c ' rows .* equal$' <<< "$said")" = 4 ] || problem="not every table is equal"
+        as_user sh -c "$(sed -n 's/^  \(.*psql .*\)/\1 -X -A -t -c "SELECT count(*) FROM sensor_readings"/p' <<< "$said")" </dev/null |
+            grep -qx 20000 || problem="the server that is left does not answer"
+        sh -c "$(sed -n 's/^Stop it with:  //p' <<< "$said")" >/dev/null || problem="the stop command fails"
+        [ -z "$(find "$scratch" -maxdepth 1 -name 'agri_quickstart*')" ] || problem="something is left"
+    else
+        problem="it fails"
+    fi
+    [ "$problem" = 0 ] || printf '%s\nquickstart: %s\n' "$said" "$problem" >&2
+    [ "$problem" = 0 ]
+    count $? quickstart
+}
+
 for suite in "${suites[@]}"; do
     case $suite in
         regress) run_regress ;;
         pgtap) run_pgtap ;;
+        quickstart) run_quickstart ;;
         tap) run_tap "$scratch"/test/tap/*.pl ;;
         *) run_tap "$scratch/test/tap/$suite" ;;
     esac

@@ -68,7 +68,8 @@ refused('unknown name', 11, qr/no such point/, '--target-name', 'no such point')
 refused('unknown xid', 11, qr/2000000000/, '--target-xid', '2000000000');
 refused('unknown timeline', 11, qr/timeline/, '--target-timeline', '77');
 refused('time without offset', 2, qr/UTC offset/, '--target-time', '2026-11-22 20:15:00');
-refused('garbage LSN', 2, qr/--target-lsn/, '--target-lsn', 'zzz');
+refused("garbage $_->[0]", 2, qr/--target-$_->[0]/, "--target-$_->[0]", $_->[1])
+  for [ lsn => 'zzz' ], [ time => 'yesterday evening+01' ], [ xid => '12x' ], [ timeline => 'newest' ], [ action => 'dance' ];
 refused('two targets', 2, qr/more than one/, '--target-immediate', '--target-lsn', '0/1');
 refused('unknown backup', 4, qr/20200101T000000Z-full-0000/, '--backup', '20200101T000000Z-full-0000');
 

@@ -69,6 +69,12 @@ for my $case (['pack', $packs[0], $packs[1]], ['manifest', (objects(qr{/backups/
             is($code, 14, "$kind in a $what: verify finds it") or diag("$out\n$err");
             like($out, qr/\Q$key\E/, "$kind in a $what: verify names the object");
         }
+        if ($what eq 'manifest' && $kind eq 'a flipped bit')
+        {
+            my ($rcode, undef, $rerr) = restore($node, '--backup', $first);
+            is($rcode, 7, "$kind in a $what: restore of it says that it is corrupt") or diag($rerr);
+            like($rerr, qr/\Q$key\E/, "$kind in a $what: and names the object");
+        }
         # The damaged pack may be either backup's: one of the two restores must fail, none in silence.
         my @codes = map { (restore($node, '--as', 'clone', '--target-immediate', '--backup', $_))[0] } $first, $second;
         ok($codes[0] != 0 || $codes[1] != 0, "$kind in a $what: restore refuses")

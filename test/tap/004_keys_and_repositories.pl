@@ -43,6 +43,14 @@ refused('no repository', 3, qr/no repository is configured/, 'info');
 refused('unknown scheme', 3, qr/file:/, '--repository', 'gopher://x', '--key', "file://$another", 'info');
 refused('another cluster name', 4, qr/nobody/, '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', 'nobody', 'info');
 
+# No descriptor left for it: to be tried again, nothing is wrong.
+{
+    my ($out, $err);
+    IPC::Run::run([ 'prlimit', '--nofile=4', program(), @repository, '--key', "file://$of->{key}", 'info' ], '<', \undef, '>', \$out, '2>', \$err);
+    is($? >> 8, 10, 'storage out of reach for now: exit code') or diag("$out\n$err");
+    like($err, qr/\Q$of->{folder}\E.*Too many open files/, 'storage out of reach for now: clear message');
+}
+
 # A newer format is refused, with a hint, and left alone.
 my $descriptor = "$of->{folder}/agri_backup.repository";
 my $kept = slurp_file($descriptor);

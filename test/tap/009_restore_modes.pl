@@ -100,6 +100,7 @@ is(fingerprint($clone, 'postgres'), $after, 'the server on it has every row');
 
 # --- a clone neither archives nor disturbs the original
 my $archive = sub { `cd '@{[ repository_of($node)->{folder} ]}' && find . -type f | sort` };
+wait_archived($node);    # reading has set hint bits, which is WAL where pages have checksums
 my $archived = $archive->();
 is($clone->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'clone', 'its status says clone');
 is($clone->safe_psql('postgres', 'SHOW archive_mode'), 'off', 'archive_mode is off');
@@ -224,9 +225,34 @@ is($code, 5, 'a tablespace folder that is not empty is refused') or diag($err);
 
 # --- interrupted
 my $halfway = free_folder('halfway');
-my @slow = (program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', $of->{cluster}, '--rate-limit', '2MB', 'restore', '--as', 'clone', '--target-dir', $halfway, spaced($halfway));
 my ($slow_out, $slow_err) = ('', '');
-my $slow = IPC::Run::start(\@slow, '<', \undef, '>', \$slow_out, '2>', \$slow_err);
+sub slow_restore
+{
+    my ($folder) = @_;
+    return IPC::Run::start([ program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', $of->{cluster},
+            '--rate-limit', '2MB', 'restore', '--as', 'clone', '--target-dir', $folder, spaced($folder) ],
+        '<', \undef, '>', \$slow_out, '2>', \$slow_err);
+}
+{
+    my $folder = free_folder('cancelled');
+    my $cancelled = slow_restore($folder);
+    wait_for('files of the restore', sub { -s "$folder/PG_VERSION" });
+    kill 'TERM', $cancelled->{KIDS}[0]{PID};
+    $cancelled->finish;
+    is($? >> 8, 13, 'a restore that is told to end says that it was cancelled') or diag($slow_err);
+    ok(!-e "$folder/global/pg_control", 'and leaves no pg_control');
+}
+# On a terminal it shows how far it is.
+SKIP: {
+    skip 'script (package bsdutils) is not installed', 1 if system('sh', '-c', 'command -v script >/dev/null') != 0;
+    my $watched = free_folder('watched');
+    my $shown = '';
+    my @command = (program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', $of->{cluster}, 'restore', '--as', 'clone',
+        '--target-dir', $watched, spaced($watched));
+    IPC::Run::run([ 'script', '-qec', join(' ', map { "'$_'" } @command), '/dev/null' ], '<', \undef, '>', \$shown);
+    like($shown, qr{\r\e\[K\S.*\[#{24}\] 100 %  [\d.]+ \w+ of [\d.]+ \w+  [\d.]+ \w+/s}, 'on a terminal a bar shows the progress') or diag($shown);
+}
+my $slow = slow_restore($halfway);
 my $slow_pid = $slow->{KIDS}[0]{PID};
 wait_for('files of the slow restore', sub { -s "$halfway/PG_VERSION" && -s "$halfway/base/1/PG_VERSION" });
 ok(kill(0, $slow_pid), 'the restore is at work');

@@ -102,6 +102,10 @@ like(status('last_error'), qr/\Q$mount\E.*No space left/, 'full: the error names
 like(status('last_error_hint'), qr/Free space in the repository/, 'full: and the way out');
 my ($before, $left) = refused_backup('full', qr/[Nn]o space/);
 is(backup_ids(), $before, 'full: no backup is there that was not');
+{
+    my ($code, $out, $err) = cli($node, 'wal-push', $node->data_dir . '/pg_wal');
+    is($code, 9, 'full: wal-push says that there is no space') or diag("$out\n$err");
+}
 unlink "$disk/ballast" or die;
 wait_state('ok');
 wait_archived($node);
