@@ -35,6 +35,11 @@ if [ "$(id -u)" = 0 ] && setpriv=$(command -v setpriv) &&
     install -o nobody -g "$(id -gn "$AGRI_USER")" -m 4750 "$setpriv" "$scratch/as_nobody"; then
     export AGRI_AS_NOBODY=$scratch/as_nobody
 fi
+# And the program as root runs it, by whose side its server must be able to go on.
+if [ "$(id -u)" = 0 ] &&
+    install -o root -g "$(id -gn "$AGRI_USER")" -m 4750 "$AGRI_PROGRAM" "$scratch/agri_backup_as_root"; then
+    export AGRI_AS_ROOT=$scratch/agri_backup_as_root
+fi
 unset PGHOST PGPORT PGUSER PGDATABASE PGDATA
 
 count() { # STATUS NAME

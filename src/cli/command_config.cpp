@@ -1,4 +1,6 @@
 // `config`: what is in force and from where; `key create`: a new key file.
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
@@ -47,6 +49,11 @@ void AddKey(CLI::App& app, CommonOptions&, Action& action) {
                 "key written to {}\n"
                 "Keep a copy of it away from this machine: without it no backup can be restored.\n",
                 *path);
+            if (geteuid() == 0)
+                fmt::print(
+                    "It belongs to root. Give it to the user that the server runs as: "
+                    "chown USER {}\n",
+                    *path);
             return kSuccess;
         };
     });

@@ -1,4 +1,6 @@
 // `init`: makes a repository and registers a cluster in it; the only command that creates one.
+#include <unistd.h>
+
 #include "cli/command.hpp"
 #include "engine/init.hpp"
 
@@ -19,6 +21,10 @@ void AddInit(CLI::App& app, CommonOptions& options, Action& action) {
             if (!outcome) return Fail(options, outcome.error());
             fmt::print("repository {}: {}\n", (*session)->repository_settings().uri,
                        outcome->repository_created ? "created" : "already there");
+            if (outcome->repository_created && data_directory->empty() && geteuid() == 0)
+                fmt::print(
+                    "It belongs to root. Give it to the user that the server runs as: "
+                    "chown -R USER FOLDER\n");
             if (!data_directory->empty())
                 fmt::print("cluster {}: registered with system identifier {}\n",
                            (*session)->settings().cluster, outcome->system_identifier);

@@ -31,7 +31,7 @@ Result<InitOutcome> InitRepository(const RepositorySettings& repository,
     AGRI_TRY(repo::layout::CheckClusterName(context.settings.cluster));
     if (!repository.key_uri.empty())
         AGRI_TRY(repo::CheckKeyLocation(repository.key_uri, data_directory, repository.uri));
-    AGRI_ASSIGN(auto storage, storage::CreateStorage(repository.uri));
+    AGRI_ASSIGN(auto storage, storage::CreateStorage(repository.uri, data_directory));
     InitOutcome outcome;
     repo::RepositoryOptions options{repository.uri, repository.key_uri, repository.encryption_off,
                                     data_directory};

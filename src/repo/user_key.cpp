@@ -114,6 +114,10 @@ base::Result<codec::Secret> LoadUserKey(std::string_view uri) {
             .WithHint(
                 "Bring the repository's key to this place. For a new repository, make one with "
                 "\"agri_backup key create\".");
+    if (!fd && fd.error().code == base::ErrorCode::kPermission)
+        return std::move(fd).error().WithHint(
+            "The user that the server runs as must own it. Give it to that user (chown), or run "
+            "this as that user.");
     if (!fd) return std::move(fd).error();
     AGRI_TRY(CheckMode(*fd, path));
     codec::Secret content(kMaxKeyFileBytes);

@@ -27,6 +27,8 @@ PosixCalls RealPosixCalls() {
         return ::openat(directory_fd, name, flags | O_CLOEXEC, mode);
     };
     calls.mkdirat = ::mkdirat;
+    calls.fchown = ::fchown;
+    calls.geteuid = ::geteuid;
     calls.write = ::write;
     calls.pread = ::pread;
     calls.fsync = ::fsync;
@@ -45,6 +47,7 @@ PosixCalls RealPosixCalls() {
 PosixCalls Uninterrupted(PosixCalls calls) {
     RepeatInterrupted(calls.openat);
     RepeatInterrupted(calls.mkdirat);
+    RepeatInterrupted(calls.fchown);
     RepeatInterrupted(calls.write);
     RepeatInterrupted(calls.pread);
     RepeatInterrupted(calls.fsync);

@@ -17,6 +17,8 @@ namespace agri::storage {
 struct PosixCalls {
     std::function<int(int directory_fd, const char* name, int flags, mode_t mode)> openat;
     std::function<int(int directory_fd, const char* name, mode_t mode)> mkdirat;
+    std::function<int(int fd, uid_t owner, gid_t group)> fchown;
+    std::function<uid_t()> geteuid;
     std::function<ssize_t(int fd, const void* data, size_t bytes)> write;
     std::function<ssize_t(int fd, void* out, size_t bytes, off_t offset)> pread;
     std::function<int(int fd)> fsync;

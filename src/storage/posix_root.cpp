@@ -66,7 +66,9 @@ PosixRoot::PosixRoot(std::string path, PosixCalls calls, Fd fd, const struct sta
       calls_(std::move(calls)),
       fd_(std::move(fd)),
       device_(info.st_dev),
-      inode_(info.st_ino) {}
+      inode_(info.st_ino),
+      owner_(info.st_uid),
+      group_(info.st_gid) {}
 
 Result<std::shared_ptr<const PosixRoot>> PosixRoot::Open(std::string path, PosixCalls calls) {
     calls = Uninterrupted(std::move(calls));
@@ -125,7 +127,7 @@ Result<std::optional<Fd>> PosixRoot::OpenComponent(int parent_fd, const std::str
         if (calls_.mkdirat(parent_fd, name.c_str(), 0700) != 0 && errno != EEXIST)
             return JudgeComponent(errno, parent_fd, name, so_far, missing);
         fd = OpenIn(parent_fd, name, kFolderFlags);
-        if (fd) return std::optional(std::move(fd));
+        if (fd && GiveToOwner(fd.get())) return std::optional(std::move(fd));
     }
     return JudgeComponent(errno, parent_fd, name, so_far, missing);
 }
@@ -177,6 +179,11 @@ Status PosixRoot::SyncChain(const FolderChain& chain, std::string_view folder) c
 
 Fd PosixRoot::OpenIn(int folder_fd, const std::string& name, int flags, mode_t mode) const {
     return Fd(calls_.openat(folder_fd, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode));
+}
+
+bool PosixRoot::GiveToOwner(int fd) const {
+    if (owner_ == 0 || calls_.geteuid() != 0) return true;
+    return calls_.fchown(fd, owner_, group_) == 0;
 }
 
 Error PosixRoot::Explain(int error_number, std::string_view verb, std::string_view key) const {

@@ -54,6 +54,9 @@ class PosixRoot {
     // Opens one name in an open folder. ENOENT and the other errno values are the caller's to
     // judge.
     base::Fd OpenIn(int folder_fd, const std::string& name, int flags, mode_t mode = 0600) const;
+    // What the superuser makes becomes the root folder's owner's, as whom the server runs: else it
+    // could not enter or read it. False with errno.
+    bool GiveToOwner(int fd) const;
 
     // What the failed call means: 'could not VERB "/root/key": reason', with a hint where one
     // helps.
@@ -78,6 +81,8 @@ class PosixRoot {
     const base::Fd fd_;
     const dev_t device_;
     const ino_t inode_;
+    const uid_t owner_;
+    const gid_t group_;
     mutable DurableFolders durable_folders_;
 };
 

@@ -53,7 +53,8 @@ Result<PosixStorage::Temporary> PosixStorage::CreateTemporary(int folder_fd) {
         name = self_.FileName(base::LoadLe<uint64_t>(unique.data()));
         file = root_->OpenIn(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
     } while (!file && errno == EEXIST);
-    if (!file) return root_->Explain(errno, "create", fmt::format("{}/{}", kTemporaryFolder, name));
+    if (!file || !root_->GiveToOwner(file.get()))
+        return root_->Explain(errno, "create", fmt::format("{}/{}", kTemporaryFolder, name));
     return Temporary{std::move(name), std::move(file)};
 }
 

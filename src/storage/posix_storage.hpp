@@ -1,7 +1,8 @@
 // Objects as files below one folder of a local or network filesystem. What makes a write durable is
 // in posix_writer, how a folder is reached in posix_root; here they meet the storage contract.
 //
-// Files are made with mode 0600 and folders with 0700 (less the umask). Folders that a removal
+// Files are made with mode 0600 and folders with 0700 (less the umask), and belong to the owner of
+// the root folder also when the superuser makes them. Folders that a removal
 // leaves empty are removed too; an empty one may remain where a writer died between making it and
 // filling it.
 #pragma once

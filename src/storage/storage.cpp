@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -52,6 +53,15 @@ Result<std::string> ParseFileUri(std::string_view uri) {
     return path;
 }
 
+Status GiveToOwnerOf(const std::string& other, const std::string& path) {
+    if (other.empty() || geteuid() != 0) return {};
+    struct stat info;
+    if (stat(other.c_str(), &info) == 0 && chown(path.c_str(), info.st_uid, info.st_gid) == 0)
+        return {};
+    return base::ErrnoError(
+        errno, fmt::format("could not give \"{}\" to the owner of \"{}\"", path, other));
+}
+
 }  // namespace
 
 Result<PutOutcome> Storage::Put(std::string_view key, base::ByteView data) {
@@ -76,7 +86,8 @@ Result<std::unique_ptr<Storage>> OpenStorage(std::string_view uri) {
     return PosixStorage::Open(std::move(path));
 }
 
-Result<std::unique_ptr<Storage>> CreateStorage(std::string_view uri) {
+Result<std::unique_ptr<Storage>> CreateStorage(std::string_view uri,
+                                               const std::string& for_owner_of) {
     AGRI_ASSIGN(std::string path, ParseFileUri(uri));
     int error_number = mkdir(path.c_str(), 0700) == 0 ? 0 : errno;
     if (error_number == ENOENT)
@@ -84,6 +95,7 @@ Result<std::unique_ptr<Storage>> CreateStorage(std::string_view uri) {
             .WithHint("Check that the file system is mounted, or create the parent folder.");
     if (error_number != 0 && error_number != EEXIST)
         return base::ErrnoError(error_number, fmt::format("could not create folder \"{}\"", path));
+    if (error_number == 0) AGRI_TRY(GiveToOwnerOf(for_owner_of, path));
     // Also when it was there: it may have been made a moment ago. Its maker's parent folder may be
     // closed to us though.
     std::string parent = path.substr(0, path.rfind('/'));

@@ -106,7 +106,9 @@ bool IsValidKey(std::string_view key);
 // is one that vanishes later (unmounted, replaced): that storage object stays so for good, and
 // whoever wants to go on opens a new one and checks what it finds there.
 base::Result<std::unique_ptr<Storage>> OpenStorage(std::string_view uri);
-// The same, but for `init`: creates the folder itself when its parent exists.
-base::Result<std::unique_ptr<Storage>> CreateStorage(std::string_view uri);
+// The same, but for `init`: creates the folder itself when its parent exists. Where the superuser
+// does so, it is for the owner of the folder `for_owner_of`, if that is given.
+base::Result<std::unique_ptr<Storage>> CreateStorage(std::string_view uri,
+                                                     const std::string& for_owner_of = {});
 
 }  // namespace agri::storage

@@ -33,6 +33,8 @@ class FaultyPosix {
         storage::PosixCalls table;
         Wrap<&storage::PosixCalls::openat>(table, "openat");
         Wrap<&storage::PosixCalls::mkdirat>(table, "mkdirat");
+        Wrap<&storage::PosixCalls::fchown>(table, "fchown");
+        table.geteuid = real_.geteuid;
         Wrap<&storage::PosixCalls::write>(table, "write");
         Wrap<&storage::PosixCalls::pread>(table, "pread");
         Wrap<&storage::PosixCalls::fsync>(table, "fsync");

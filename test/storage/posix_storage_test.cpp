@@ -54,6 +54,44 @@ TEST_F(PosixStorageTest, Put_FilesAndFolders_AreTheOwnersAlone) {
     EXPECT_EQ(Mode(folder_ / "a/b/object"), 0600u);
 }
 
+// `sudo agri_backup …` must leave nothing behind that the server cannot enter or read.
+TEST_F(PosixStorageTest, Put_BySuperuser_BelongsToTheOwnerOfTheRoot) {
+    PosixCalls calls = RealPosixCalls();
+    calls.geteuid = [] { return uid_t{0}; };
+    calls.fstat = [](int fd, struct stat* out) {
+        const int result = fstat(fd, out);
+        out->st_uid = 101;
+        out->st_gid = 102;
+        return result;
+    };
+    std::vector<std::string> given;
+    calls.fchown = [&](int fd, uid_t owner, gid_t group) {
+        EXPECT_EQ(owner, 101u);
+        EXPECT_EQ(group, 102u);
+        given.push_back(fs::read_symlink(fmt::format("/proc/self/fd/{}", fd)).filename());
+        return 0;
+    };
+    auto storage = Open(calls);
+    ASSERT_TRUE(storage->Put("a/b/object", AsBytes("x")));
+    ASSERT_EQ(given.size(), 4u);
+    EXPECT_EQ(given[0], ".tmp");
+    EXPECT_EQ(given[2], "a");
+    EXPECT_EQ(given[3], "b");
+    given.clear();
+    calls.geteuid = [] { return uid_t{101}; };
+    ASSERT_TRUE(Open(calls)->Put("a/b/another", AsBytes("x")));
+    EXPECT_TRUE(given.empty()) << "its owner itself";
+    calls.geteuid = [] { return uid_t{0}; };
+    calls.fchown = [](int, uid_t, gid_t) {
+        errno = EPERM;
+        return -1;
+    };
+    auto refused = Open(calls)->Put("a/b/third", AsBytes("x"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kPermission);
+    EXPECT_FALSE(fs::exists(folder_ / "a/b/third"));
+}
+
 TEST_F(PosixStorageTest, SymbolicLinks_InsideTheRepository_AreRefused) {
     TemporaryFolder elsewhere;
     ASSERT_TRUE(PosixStorage::Open(elsewhere.path()).value()->Put("object", AsBytes("x")));
