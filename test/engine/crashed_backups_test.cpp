@@ -1,0 +1,173 @@
+// What is removed of backups that crashed, and what stays whatever happens: packs of backups that
+// exist, and everything while it is not certain what they are.
+#include "engine/crashed_backups.hpp"
+
+#include <gmock/gmock.h>
+
+#include "engine/test_cluster.hpp"
+#include "repo/catalog.hpp"
+
+namespace agri::engine {
+namespace {
+
+using base::ErrorCode;
+using test::Must;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAreArray;
+
+constexpr const char* kOwn = "20261125T203501Z-full-0009";
+constexpr const char* kCrashed = "20261124T203501Z-full-0001";
+
+class CrashedBackupsTest : public testing::Test {
+   protected:
+    void Remove() { RemoveCrashedBackups(repository.incarnation(), kOwn, context.get()); }
+    void PutIntent(const std::string& id) {
+        repo::format::BackupIntent intent;
+        intent.set_backup_id(id);
+        intent.set_host("db1");
+        intent.set_pid(4711);
+        Must(repo::PutIntent(repository.incarnation(), intent));
+    }
+    // A pack as a backup leaves it that ends before its manifest.
+    std::vector<repo::format::PackRef> PutPack(uint64_t seed) {
+        test::TestPacks packs(repository);
+        packs.Put(test::Noise(5000, seed));
+        return packs.Finish();
+    }
+    void Commit(const std::string& id, const std::vector<repo::format::PackRef>& refs) {
+        test::TestPacks none(repository);
+        repo::ManifestWriter writer(repository.incarnation(), none.writer());
+        Must(writer.FinishFiles());
+        Must(writer.Commit(test::TestHeader(id), refs));
+    }
+    std::vector<std::string> Packs() const {
+        return repository.Keys(repository.incarnation().keys().PackFolder());
+    }
+    std::vector<std::string> Intents() const {
+        std::vector<std::string> ids;
+        for (const auto& intent : Must(repo::ListIntents(repository.incarnation())))
+            ids.push_back(intent.backup_id());
+        return ids;
+    }
+    bool MayCommit(const std::string& id) {
+        test::TestPacks none(repository);
+        repo::ManifestWriter writer(repository.incarnation(), none.writer());
+        Must(writer.FinishFiles());
+        return writer.Commit(test::TestHeader(id), {}).has_value();
+    }
+
+    test::TestRepository repository;
+    test::TestContext context;
+};
+
+TEST_F(CrashedBackupsTest, NoIntentButOurs_RemovesNothing) {
+    PutIntent(kOwn);
+    PutPack(1);  // nobody's, but then nobody crashed since the last look
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(Intents(), ElementsAre(kOwn));
+    EXPECT_EQ(context.log(), "");
+}
+
+TEST_F(CrashedBackupsTest, Crashed_ItsPacksAndIntentGoAndItCannotCommit) {
+    const auto kept = PutPack(1);
+    Commit("20261123T203501Z-full-0001", kept);
+    const auto before = Packs();
+    PutIntent(kCrashed);
+    PutIntent(kOwn);
+    PutPack(2);
+    PutPack(3);
+    Remove();
+    EXPECT_THAT(Packs(), UnorderedElementsAreArray(before));
+    EXPECT_THAT(Intents(), ElementsAre(kOwn));
+    EXPECT_FALSE(MayCommit(kCrashed)) << "should its process only have been asleep";
+    EXPECT_TRUE(MayCommit(kOwn));
+    EXPECT_THAT(context.log(), HasSubstr("of process 4711 on host \"db1\" was never finished"));
+    EXPECT_THAT(context.log(), HasSubstr("removed 2 packs"));
+}
+
+TEST_F(CrashedBackupsTest, CommittedWithItsIntentLeft_KeepsItsPacks) {
+    Commit(kCrashed, PutPack(1));
+    PutIntent(kCrashed);
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(Intents(), IsEmpty());
+    const auto backups = Must(repo::ListBackups(repository.incarnation()));
+    ASSERT_THAT(backups, SizeIs(1));
+    EXPECT_EQ(backups[0].problem, "");
+}
+
+TEST_F(CrashedBackupsTest, ExpiredBackup_KeepsItsPacks) {
+    const std::string expired = "20261120T203501Z-full-0001";
+    Commit(expired, PutPack(1));
+    repo::format::Tombstone tombstone;
+    tombstone.set_backup_id(expired);
+    Must(repo::PutExpired(repository.incarnation(), tombstone));
+    PutIntent(kCrashed);
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));  // whoever expired it removes them
+    EXPECT_THAT(Intents(), IsEmpty());
+}
+
+TEST_F(CrashedBackupsTest, ManifestThatCannotBeRead_NoPackIsRemoved) {
+    Commit("20261123T203501Z-full-0001", PutPack(1));
+    const std::string manifest =
+        repository.incarnation().keys().Manifest("20261123T203501Z-full-0001");
+    const base::Bytes intact = repository.Content(manifest);
+    PutIntent(kCrashed);
+    PutPack(2);
+    for (const base::Bytes& damaged : {test::Noise(300, 1), base::Bytes{}}) {
+        repository.disk->Overwrite(manifest, damaged);
+        Remove();
+        EXPECT_THAT(Packs(), SizeIs(2));
+        EXPECT_THAT(Intents(), ElementsAre(kCrashed)) << "the next backup tries again";
+    }
+    EXPECT_THAT(context.log(), HasSubstr("stays there for now"));
+    EXPECT_FALSE(MayCommit(kCrashed)) << "given up before anything is removed";
+    repository.disk->Overwrite(manifest, intact);
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(Intents(), IsEmpty());
+}
+
+TEST_F(CrashedBackupsTest, IntentThatCannotBeRead_NothingIsRemoved) {
+    PutIntent(kCrashed);
+    PutPack(1);
+    repository.disk->Overwrite(repository.incarnation().keys().Intent(kCrashed),
+                               test::Noise(200, 1));
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(context.log(), HasSubstr("stays there for now"));
+}
+
+TEST_F(CrashedBackupsTest, StorageFailsAtAnyOperation_NextTimeAllIsRemoved) {
+    Commit("20261123T203501Z-full-0001", PutPack(1));
+    const auto before = Packs();
+    using test::Operation;
+    for (const auto operation :
+         {Operation::kList, Operation::kOpen, Operation::kRead, Operation::kRemove}) {
+        PutIntent(kCrashed);
+        PutPack(2);
+        repository.disk->Fail({operation, ErrorCode::kUnavailable, ""});
+        Remove();
+        EXPECT_THAT(Intents(), ElementsAre(kCrashed));
+        Remove();
+        EXPECT_THAT(Packs(), UnorderedElementsAreArray(before));
+        EXPECT_THAT(Intents(), IsEmpty());
+    }
+}
+
+TEST_F(CrashedBackupsTest, Cancelled_LeavesTheRestForTheNext) {
+    PutIntent(kCrashed);
+    PutPack(1);
+    context.cancel.Cancel();
+    Remove();
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(Intents(), ElementsAre(kCrashed));
+}
+
+}  // namespace
+}  // namespace agri::engine
