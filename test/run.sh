@@ -35,11 +35,6 @@ if [ "$(id -u)" = 0 ] && setpriv=$(command -v setpriv) &&
     install -o nobody -g "$(id -gn "$AGRI_USER")" -m 4750 "$setpriv" "$scratch/as_nobody"; then
     export AGRI_AS_NOBODY=$scratch/as_nobody
 fi
-# And the program as root runs it, by whose side its server must be able to go on.
-if [ "$(id -u)" = 0 ] &&
-    install -o root -g "$(id -gn "$AGRI_USER")" -m 4750 "$AGRI_PROGRAM" "$scratch/agri_backup_as_root"; then
-    export AGRI_AS_ROOT=$scratch/agri_backup_as_root
-fi
 unset PGHOST PGPORT PGUSER PGDATABASE PGDATA
 
 count() { # STATUS NAME
@@ -75,15 +70,26 @@ unix_socket_directories = '$scratch'"
     as_user "$bin/pg_ctl" -D "$data" -m fast -w -s stop
 }
 
+# One test is about the program as root runs it: that one is lent it, where the tests run as root, for as long
+# as it takes.
+lend_root() { # FILE
+    unset AGRI_AS_ROOT
+    [ "$(id -u)" = 0 ] && [ "$(basename "$1")" = 021_superuser.pl ] || return 0
+    install -o root -g "$(id -gn "$AGRI_USER")" -m 4750 "$AGRI_PROGRAM" "$scratch/as_root"
+    export AGRI_AS_ROOT=$scratch/as_root
+}
+
 run_tap() { # FILES
     mkdir -p "$scratch/tmp_check"
     chown "$AGRI_USER" "$scratch/tmp_check"
     local file
     for file in "$@"; do
+        lend_root "$file"
         as_user env PATH="$bin:$PATH" TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" \
             TESTLOGDIR="$scratch/tmp_check/log" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
             prove --timer -I "$pgxs/src/test/perl" -I "$scratch/test/tap" "$file"
         local status=$?
+        rm -f "$scratch/as_root"
         [ $status = 0 ] || tail -n 40 "$scratch"/tmp_check/log/*"$(basename "$file" .pl)"* >&2
         count $status "$(basename "$file")"
         # Data directories of a finished test are of no use any more.

@@ -53,13 +53,16 @@ Result<std::string> ParseFileUri(std::string_view uri) {
     return path;
 }
 
-Status GiveToOwnerOf(const std::string& other, const std::string& path) {
+// By its descriptor, which is a folder's: whoever may write beside it could have put a link or
+// another file in its place meanwhile.
+Status GiveToOwnerOf(const std::string& other, const std::string& folder) {
     if (other.empty() || geteuid() != 0) return {};
     struct stat info;
-    if (stat(other.c_str(), &info) == 0 && chown(path.c_str(), info.st_uid, info.st_gid) == 0)
+    const base::Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (fd && stat(other.c_str(), &info) == 0 && fchown(fd.get(), info.st_uid, info.st_gid) == 0)
         return {};
     return base::ErrnoError(
-        errno, fmt::format("could not give \"{}\" to the owner of \"{}\"", path, other));
+        errno, fmt::format("could not give \"{}\" to the owner of \"{}\"", folder, other));
 }
 
 }  // namespace
