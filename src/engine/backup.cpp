@@ -24,7 +24,6 @@ using repo::format::ManifestHeader;
 namespace {
 
 constexpr std::string_view kLeaseName = "backup";
-constexpr std::chrono::milliseconds kLeaseTimeToLive{60000};
 
 class BackupRun {
    public:
@@ -80,16 +79,16 @@ Result<ManifestHeader> BackupRun::Run() {
     repo::LeaseOptions lease_options;
     lease_options.name = kLeaseName;
     lease_options.purpose = "full backup " + id_;
-    lease_options.time_to_live = kLeaseTimeToLive;
+    lease_options.time_to_live = context_.settings.lease_time;
     // Another host's backup that died would otherwise stand in the way for ever.
     lease_options.wait_for_expiry = true;
     lease_options.yield_to_working = true;
     lease_options.wait = storage::WaitOn(context_.cancel);
     AGRI_ASSIGN(auto lease, repo::LeaseGuard::Acquire(incarnation_, lease_options, context_.clock,
                                                       context_.random));
-    LeaseKeeper keeper(std::move(lease), kLeaseTimeToLive, failure_);
+    LeaseKeeper keeper(std::move(lease), context_.settings.lease_time, failure_);
     AGRI_TRY(Register());
-    RemoveCrashedBackups(incarnation_, id_, context_);
+    RemoveCrashedBackups(incarnation_, id_, keeper, context_);
     Result<ManifestHeader> header = RunRegistered();
     copy_.reset();
     Status removed = repo::RemoveIntent(incarnation_, id_);

@@ -18,29 +18,35 @@ namespace {
 class CrashedBackups {
    public:
     CrashedBackups(const repo::Incarnation& incarnation, const std::string& own_backup_id,
-                   const Context& context)
-        : incarnation_(incarnation), own_backup_id_(own_backup_id), context_(context) {}
+                   LeaseKeeper& lease, const Context& context)
+        : incarnation_(incarnation),
+          own_backup_id_(own_backup_id),
+          lease_(lease),
+          context_(context) {}
 
     Status Remove() {
         AGRI_ASSIGN(const uint64_t files, Storage().RemoveLitter());
         if (files > 0)
             context_.log->info("removed {} of dead processes",
                                base::Count(files, "unfinished file"));
-        AGRI_ASSIGN(const auto intents, repo::ListIntents(incarnation_));
-        std::vector<std::string> given_up;
-        for (const auto& intent : intents) {
-            if (intent.backup_id() == own_backup_id_) continue;
-            AGRI_TRY(GiveUp(intent));
-            given_up.push_back(intent.backup_id());
-        }
-        if (given_up.empty()) return {};
-        AGRI_TRY(RemoveUnlistedPacks());
+        AGRI_ASSIGN(auto intents, repo::ListIntents(incarnation_));
+        std::erase_if(intents, [&](const auto& i) { return i.backup_id() == own_backup_id_; });
+        if (intents.empty()) return {};
+        AGRI_ASSIGN(const Packs packs, ListPacks());
+        // Whoever took over while this process slept writes by now. What was listed is of earlier
+        // backups only if the lease has been held until here; then it may be removed at any time.
+        AGRI_TRY(lease_.Confirm());
+        for (const auto& intent : intents) AGRI_TRY(GiveUp(intent));
+        AGRI_TRY(RemoveUnlisted(packs));
         // Last: while it stands, the next backup does all of this again.
-        for (const std::string& id : given_up) AGRI_TRY(repo::RemoveIntent(incarnation_, id));
+        for (const auto& intent : intents)
+            AGRI_TRY(repo::RemoveIntent(incarnation_, intent.backup_id()));
         return {};
     }
 
    private:
+    using Packs = std::vector<storage::ObjectInfo>;
+
     storage::Storage& Storage() const { return incarnation_.repository().storage(); }
 
     Status GiveUp(const repo::format::BackupIntent& intent) const {
@@ -65,7 +71,18 @@ class CrashedBackups {
         return {};
     }
 
-    Status RemoveUnlistedPacks() const {
+    Result<Packs> ListPacks() const {
+        Packs packs;
+        AGRI_TRY(Storage().List(incarnation_.keys().PackFolder(),
+                                [&](const storage::ObjectInfo& pack) -> Status {
+                                    packs.push_back(pack);
+                                    return {};
+                                }));
+        return packs;
+    }
+
+    // Removes those of `packs` that no backup rests on.
+    Status RemoveUnlisted(const Packs& packs) const {
         std::set<std::string> listed;
         AGRI_ASSIGN(const auto backups, repo::ListBackups(incarnation_));
         for (const repo::CatalogEntry& backup : backups)
@@ -75,34 +92,30 @@ class CrashedBackups {
             Status added = AddPacksOf(id, listed);
             if (!added && added.error().code != ErrorCode::kNotFound) return added;
         }
-        std::vector<std::string> garbage;
-        uint64_t bytes = 0;
-        AGRI_TRY(Storage().List(incarnation_.keys().PackFolder(),
-                                [&](const storage::ObjectInfo& object) -> Status {
-                                    if (listed.contains(object.key)) return {};
-                                    garbage.push_back(object.key);
-                                    bytes += object.size_bytes;
-                                    return {};
-                                }));
-        for (const std::string& key : garbage) {
+        uint64_t removed = 0, bytes = 0;
+        for (const storage::ObjectInfo& pack : packs) {
+            if (listed.contains(pack.key)) continue;
             AGRI_TRY(context_.cancel.Check());
-            AGRI_TRY(Storage().Remove(key));
+            AGRI_TRY(Storage().Remove(pack.key));
+            ++removed;
+            bytes += pack.size_bytes;
         }
         context_.log->info("removed {} ({} bytes) that no backup lists",
-                           base::Count(garbage.size(), "pack"), bytes);
+                           base::Count(removed, "pack"), bytes);
         return {};
     }
 
     const repo::Incarnation& incarnation_;
     const std::string& own_backup_id_;
+    LeaseKeeper& lease_;
     const Context& context_;
 };
 
 }  // namespace
 
 void RemoveCrashedBackups(const repo::Incarnation& incarnation, const std::string& own_backup_id,
-                          const Context& context) {
-    Status removed = CrashedBackups(incarnation, own_backup_id, context).Remove();
+                          LeaseKeeper& lease, const Context& context) {
+    Status removed = CrashedBackups(incarnation, own_backup_id, lease, context).Remove();
     if (!removed)
         context.log->warn("what crashed backups left in the repository stays there for now: {}",
                           removed.error().ToString());

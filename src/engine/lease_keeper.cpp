@@ -22,6 +22,11 @@ LeaseKeeper::~LeaseKeeper() {
     (void)lease_->Release();
 }
 
+base::Status LeaseKeeper::Confirm() {
+    std::lock_guard lock(lease_mutex_);
+    return lease_->Renew();
+}
+
 void LeaseKeeper::Keep() noexcept {
     try {
         KeepUntilStopped();
@@ -36,7 +41,7 @@ void LeaseKeeper::KeepUntilStopped() {
     std::unique_lock lock(mutex_);
     while (!stopped_.wait_for(lock, time_to_live_ / 3, [this] { return is_stopping_; })) {
         lock.unlock();
-        base::Status renewed = lease_->Renew();
+        base::Status renewed = Confirm();
         lock.lock();
         const auto now = std::chrono::steady_clock::now();
         if (renewed) {

@@ -18,6 +18,9 @@ class LeaseKeeper {
     // or could not be renewed for its whole time to live.
     LeaseKeeper(std::unique_ptr<repo::LeaseGuard> lease, std::chrono::milliseconds time_to_live,
                 FirstError& failure);
+    // Renews it now. On success nobody else had the lease between its acquiring and this call,
+    // however long this process slept meanwhile. Thread-safe.
+    base::Status Confirm();
     // Releases it.
     ~LeaseKeeper();
     LeaseKeeper(const LeaseKeeper&) = delete;
@@ -27,6 +30,7 @@ class LeaseKeeper {
     void Keep() noexcept;
     void KeepUntilStopped();
 
+    std::mutex lease_mutex_;  // of what lease_ points to
     std::unique_ptr<repo::LeaseGuard> lease_;
     const std::chrono::milliseconds time_to_live_;
     FirstError& failure_;

@@ -14,8 +14,6 @@ using repo::format::ScheduleRun;
 
 namespace {
 
-constexpr std::chrono::milliseconds kLeaseTimeToLive{60000};
-
 ScheduleRun::State StateAfter(const Error& error) {
     if (error.code == ErrorCode::kBusy) return ScheduleRun::DEFERRED;
     if (error.code == ErrorCode::kCancelled) return ScheduleRun::CANCELLED;
@@ -28,7 +26,7 @@ Result<std::unique_ptr<repo::LeaseGuard>> TakeLease(const repo::Incarnation& inc
     repo::LeaseOptions options;
     options.name = repo::LeaseNameOf(due.schedule);
     options.purpose = fmt::format("schedule \"{}\"", due.schedule);
-    options.time_to_live = kLeaseTimeToLive;
+    options.time_to_live = context.settings.lease_time;
     options.wait_for_expiry = true;
     options.wait = storage::WaitOn(context.cancel);
     context.progress.SetPhase("waiting for the schedule's lease");
@@ -65,7 +63,7 @@ Result<ScheduledBackup> RunScheduledBackup(const repo::Incarnation& incarnation,
     if (!lease) return std::move(lease).error();
     // A run whose lease was lost cannot record its outcome; its backup rests on a lease of its own.
     FirstError lease_failure;
-    const LeaseKeeper keeper(std::move(*lease), kLeaseTimeToLive, lease_failure);
+    const LeaseKeeper keeper(std::move(*lease), context.settings.lease_time, lease_failure);
     AGRI_ASSIGN(reason, repo::ReasonNotToRun(request.records, request.due));
     if (reason) return ScheduledBackup{std::nullopt, *reason};
     AGRI_ASSIGN(repo::ScheduledRun run, repo::ScheduledRun::Begin(request.records, request.due,

@@ -3,6 +3,7 @@
 // and keys are never settings, only where to find them is.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -31,6 +32,8 @@ struct Settings {
     uint64_t memory_limit_bytes = 256u << 20;
     uint64_t rate_limit_bytes = 0;  // bytes per second to and from storage; 0: unlimited
     std::string log_level = "info";
+    // How long a lease outlives its last renewal. Not configured; tests make it short.
+    std::chrono::milliseconds lease_time{60000};
 
     uint32_t EffectiveParallel() const;
 };

@@ -95,6 +95,8 @@ void SendConfig(Channel* channel) {
         }
         pfree(full_name);
     }
+    if (IsSet("agri_backup.debug_lease_time"))
+        channel->Add("debug_lease_time", static_cast<long long>(settings.lease_time_ms));
     channel->End();
 }
 

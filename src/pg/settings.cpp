@@ -108,12 +108,15 @@ void DefineEffort() {
               "Longest silence of the archiving process before a WAL file counts as not archived.",
               "PostgreSQL then tries again; a slow repository is no silence.",
               &settings.archive_deadline_s, {60, 10, 3600}, PGC_SIGHUP, GUC_UNIT_S);
-    // For tests of schedules, as the server has developer options; shown to nobody who does not
-    // ask.
+    // For tests, as the server has developer options; shown to nobody who does not ask.
     DefineInt("agri_backup.debug_schedule_offset", "What the clock of schedules is ahead by.",
               "Only for tests: runs that were due in another time are taken for due.",
               &settings.schedule_clock_offset_s, {0, -INT_MAX, INT_MAX}, PGC_SIGHUP,
               GUC_UNIT_S | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE);
+    DefineInt("agri_backup.debug_lease_time", "How long a lease outlives its last renewal.",
+              "Only for tests: all servers of a repository need the same.",
+              &settings.lease_time_ms, {60000, 100, INT_MAX}, PGC_SIGHUP,
+              GUC_UNIT_MS | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE);
     DefineCustomEnumVariable("agri_backup.log_level", "What the processes of agri_backup log.",
                              "Their messages go to the server's log.", &settings.log_level, 1,
                              kLogLevels, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

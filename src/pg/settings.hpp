@@ -23,6 +23,7 @@ struct Settings {
     int wait_limit_s;
     int archive_deadline_s;
     int schedule_clock_offset_s;
+    int lease_time_ms;
 };
 extern Settings settings;
 

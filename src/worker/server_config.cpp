@@ -34,7 +34,10 @@ Result<engine::Settings> BuildSettings(const base::wire::Message& config,
         std::string_view value = config.Get(name);
         if (!value.empty()) AGRI_TRY(builder.Set(name, value, "postgresql.conf"));
     }
-    return builder.Build();
+    AGRI_ASSIGN(engine::Settings settings, builder.Build());
+    if (int64_t lease_ms = 0; ParseField(config, "debug_lease_time", lease_ms) && lease_ms > 0)
+        settings.lease_time = std::chrono::milliseconds(lease_ms);
+    return settings;
 }
 
 }  // namespace

@@ -10,15 +10,6 @@ use AgriBackup;
 use constant KIB_ALLOWED => 256 * 1024;    # the default of agri_backup.memory_limit
 use constant SEGMENT_PAGES => 131072;
 
-# The most memory that a process ever had, in KiB, as the kernel remembers it; undef when it is gone.
-sub peak_of
-{
-    my ($pid) = @_;
-    open my $status, '<', "/proc/$pid/status" or return undef;
-    my ($peak) = map { /^VmHWM:\s+(\d+)/ ? $1 : () } <$status>;
-    return $peak;
-}
-
 # Takes a backup; returns its identifier and the peak of its job process, read until that ends.
 sub measured_backup
 {
@@ -38,20 +29,8 @@ sub measured_restore
 {
     my ($node, @arguments) = @_;
     my $folder = free_folder('restored');
-    my $output = free_folder('output');
-    my $of = repository_of($node);
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0)
-    {
-        open STDOUT, '>', $output or die;
-        open STDERR, '>&', \*STDOUT or die;
-        exec program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}", '--cluster', $of->{cluster},
-            'restore', '--target-dir', $folder, @arguments or die "exec: $!";
-    }
-    my $peak = 0;
-    wait_for('the restore', sub { my $now = peak_of($pid); $peak = $now if $now; return !$now });
-    waitpid $pid, 0;
-    is($?, 0, 'restore succeeds') or diag(slurp_file($output));
+    my ($code, $out, $err, $peak) = measured_cli($node, 'restore', '--target-dir', $folder, @arguments);
+    is($code, 0, 'restore succeeds') or diag($err);
     return ($folder, $peak);
 }
 

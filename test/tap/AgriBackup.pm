@@ -14,7 +14,8 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = qw(program new_server repository_of cli cli_ok cli_json restore start_restored
-    session wait_for wait_archived fingerprint dump_of free_folder backup_now);
+    session wait_for wait_archived fingerprint dump_of free_folder backup_now
+    measured_cli peak_of hire_canary canary_sings dismiss_canary);
 
 my %repository;    # node name → { folder, key, cluster }
 
@@ -131,6 +132,63 @@ sub wait_archived
         "SELECT last_archived_wal >= '$file' FROM pg_stat_archiver")
       or die "WAL was not archived";
     return $file;
+}
+
+# The most memory that a process ever had, in KiB, as the kernel remembers it; undef when it is gone.
+sub peak_of
+{
+    my ($pid) = @_;
+    open my $status, '<', "/proc/$pid/status" or return undef;
+    my ($peak) = map { /^VmHWM:\s+(\d+)/ ? $1 : () } <$status>;
+    return $peak;
+}
+
+# As cli(), with the peak of the process as a fourth value.
+sub measured_cli
+{
+    my ($node, @arguments) = @_;
+    my ($stdout, $stderr) = map { free_folder($_) } qw(stdout stderr);
+    my @command = cli_arguments($node, @arguments);
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0)
+    {
+        open STDOUT, '>', $stdout or die;
+        open STDERR, '>', $stderr or die;
+        exec @command or die "exec: $!";
+    }
+    my $peak = 0;
+    wait_for("@arguments", sub { my $now = peak_of($pid); $peak = $now if $now; return !$now });
+    waitpid $pid, 0;
+    return ($? >> 8, slurp_file($stdout), slurp_file($stderr), $peak);
+}
+
+# A client that is to notice nothing of a fault. Its session ends where the server itself restarts by design:
+# hire it again then, with what it counted.
+#   song   its statement, which returns 1
+sub hire_canary
+{
+    my ($node, %option) = @_;
+    my $canary = $option{again} // { node => $node, song => $option{song} // 'SELECT 1', sung => 0, errors => 0 };
+    eval { $canary->{session}->quit } if $canary->{session};
+    $canary->{session} = session($node);
+    return $canary;
+}
+
+sub canary_sings
+{
+    my ($canary) = @_;
+    my $answer = eval { $canary->{session}->query_safe($canary->{song}) } // '';
+    ++$canary->{ $answer eq '1' ? 'sung' : 'errors' };
+    return 1;
+}
+
+sub dismiss_canary
+{
+    my ($canary) = @_;
+    canary_sings($canary);
+    eval { $canary->{session}->quit };
+    is($canary->{errors}, 0, "no session noticed: $canary->{sung} statements in the canary's, no error");
+    return;
 }
 
 sub backup_now

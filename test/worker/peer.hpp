@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "worker/child.hpp"
+#include "base/child.hpp"
 #include "worker/message_channel.hpp"
 #include "worker/process_setup.hpp"
 

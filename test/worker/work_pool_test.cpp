@@ -6,7 +6,7 @@
 #include <atomic>
 #include <latch>
 
-#include "worker/child.hpp"
+#include "base/child.hpp"
 #include "worker/mailbox.hpp"
 
 namespace agri::worker {
