@@ -1,5 +1,7 @@
 #include "engine/context.hpp"
 
+#include <atomic>
+
 #include "storage/retrying_storage.hpp"
 #include "storage/storage.hpp"
 #include "storage/throttled_storage.hpp"
@@ -12,13 +14,28 @@ using StoragePtr = std::unique_ptr<storage::Storage>;
 
 // What may pass at once after idleness.
 constexpr uint64_t kBurstBytes = 1u << 20;
+constexpr std::chrono::seconds kWaitMessagePause(30);
+
+// Nobody waits for storage in silence: the first wait is told at once, and then one now and again,
+// however many threads there are.
+std::function<void(const base::Error&)> TellOfWaiting(const Context& context) {
+    auto next = std::make_shared<std::atomic<base::MonotonicTime>>(base::MonotonicTime::min());
+    return [next, &clock = context.clock, log = context.log](const base::Error& error) {
+        const base::MonotonicTime now = clock.Monotonic();
+        base::MonotonicTime due = next->load();
+        if (now >= due && next->compare_exchange_strong(due, now + kWaitMessagePause))
+            log->warn("waiting to try again: {}", error.ToString());
+    };
+}
 
 // Retrying is inside: what is sent again counts against the rate only once it went through.
 StoragePtr Decorate(StoragePtr storage, const Context& context) {
     const storage::Waiter wait = storage::WaitOn(context.cancel);
+    storage::RetryOptions retry;
+    retry.on_wait = TellOfWaiting(context);
     storage = std::make_unique<storage::RetryingStorage>(
-        std::move(storage), std::make_shared<storage::RetryPolicy>(
-                                storage::RetryOptions{}, context.clock, context.random, wait));
+        std::move(storage), std::make_shared<storage::RetryPolicy>(std::move(retry), context.clock,
+                                                                   context.random, wait));
     const uint64_t rate = context.settings.rate_limit_bytes;
     if (rate == 0) return storage;
     auto limiter = [&] {

@@ -21,6 +21,8 @@ struct RetryOptions {
     std::chrono::milliseconds deadline{300000};
     // Attempts at a read that fails with kIo: a bad sector stays bad, a loose cable may not.
     int io_read_attempts = 3;
+    // Told of each failure after which it waits; called from any thread.
+    std::function<void(const base::Error&)> on_wait;
 };
 
 enum class Retrying { kRead, kIdempotentWrite };
@@ -40,6 +42,7 @@ class RetryPolicy {
         while (true) {
             base::Result<T> result = attempt();
             if (result || !ShallRetry(series, result.error())) return result;
+            if (options_.on_wait) options_.on_wait(result.error());
             base::Status waited = Wait(series);
             if (!waited) return std::move(waited).error();
         }

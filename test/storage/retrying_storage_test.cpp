@@ -80,6 +80,20 @@ TEST_F(RetryingStorageTest, Deadline_Passed_ReturnsTheLastErrorWithTheStory) {
     EXPECT_LE(waits_.total(), options_.deadline + options_.longest_delay);
 }
 
+TEST_F(RetryingStorageTest, EveryWait_IsToldOfWithItsReason) {
+    std::vector<std::string> told;
+    RetryOptions options = options_;
+    options.on_wait = [&](const base::Error& error) { told.push_back(error.message); };
+    auto storage = Open(options, zero_);
+    disk_->Fail({.operation = Operation::kStat, .times = 3});
+    EXPECT_TRUE(storage->Stat("a/b"));
+    ASSERT_EQ(told.size(), 3u);
+    EXPECT_NE(told[0].find("injected fault"), std::string::npos) << told[0];
+    disk_->Fail({.operation = Operation::kStat, .code = ErrorCode::kNoSpace});
+    EXPECT_FALSE(storage->Stat("a/b"));
+    EXPECT_EQ(told.size(), 3u) << "what is not tried again is the caller's to tell";
+}
+
 TEST_F(RetryingStorageTest, Cancelled_WhileWaiting_ReturnsAtOnce) {
     waits_.cancel_at = 2;
     disk_->Fail({.operation = Operation::kStat, .times = 1000000});

@@ -25,7 +25,6 @@ $node->safe_psql('postgres', 'CREATE TABLE truth (id int PRIMARY KEY, filler tex
       . q{CREATE TABLE bulk AS SELECT i, md5(i::text) AS text FROM generate_series(1, 200000) i});
 my @backups = (backup_now($node));    # acknowledged
 my $written = 0;                      # truth's rows 1..$written are committed, and said to be
-my $canary_errors = 0;
 my $canary;
 
 sub sql { my ($query) = @_; my ($code, $out) = $node->psql('postgres', $query); return $code == 0 ? $out : undef }
@@ -43,14 +42,6 @@ sub wait_until_up
 {
     wait_for('the server to accept connections', \&is_up);
     wait_for('the archiving process', sub { (sql('SELECT archiving_pid IS NOT NULL FROM agri_backup.status') // '') eq 't' });
-}
-
-sub hire_canary { $canary = session($node); return }
-sub canary_lives
-{
-    my $answer = eval { $canary->query_safe('SELECT 1') };
-    ++$canary_errors unless defined $answer && $answer eq '1';
-    return;
 }
 
 # A random moment is what this test is about: it waits for nothing.
@@ -143,7 +134,7 @@ my %victims = (
         unlink $to;
         return 1 }, 0 ]);
 
-hire_canary();
+$canary = hire_canary($node);
 my %count;
 my @names = sort keys %victims;
 while ((my $done = eval { my $sum = 0; $sum += $_ for values %count; $sum }) < $kills)
@@ -156,15 +147,14 @@ while ((my $done = eval { my $sum = 0; $sum += $_ for values %count; $sum }) < $
     if ($restarts)
     {
         wait_until_up();
-        eval { $canary->quit };
-        hire_canary();
+        hire_canary($node, again => $canary);
     }
-    else { canary_lives() }
+    else { canary_sings($canary) }
     wait_until_up();
     write_truth();
 }
 diag(join ', ', map { "$_: $count{$_}" } sort keys %count);
-is($canary_errors, 0, 'no session noticed what happened to our processes');
+dismiss_canary($canary);
 
 # What was acknowledged is there and sound, and the next backup succeeds.
 wait_archived($node);
@@ -177,7 +167,6 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE s
 my $truth = $node->safe_psql('postgres', 'SELECT count(*), max(id), sum(hashtext(filler)) FROM truth');
 like($truth, qr/^$written\|$written\|/, 'the server itself has every committed row');
 
-$canary->quit;
 wait_archived($node);
 my ($code, $out, $err, $folder) = restore($node, '--as', 'clone', '--backup', $backups[0]);
 is($code, 0, 'restore from the first backup through all of it') or diag($err);

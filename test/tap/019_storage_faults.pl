@@ -3,45 +3,21 @@
 # directory's path is longer than the path of a socket may be. A canary session runs through all of it.
 use strict;
 use warnings;
-use File::Path ();
-use File::Temp ();
 use POSIX ();
 
-# The repository is a file system of ours, in a namespace for mounts that this test alone is in. There, a shell
-# that keeps the right to mount waits for commands; neither test nor server has it, nor rights over files.
-# Before the modules of PostgreSQL's tests are loaded, which take standard output away.
-BEGIN
-{
-    return if $ENV{AGRI_MOUNTER};
-    if (system('unshare -U -m --map-current-user --keep-caps mount -t tmpfs none /tmp 2>/dev/null') != 0)
-    {
-        print "1..0 # SKIP no user and mount namespaces on this machine (unshare -Um)\n";
-        exit 0;
-    }
-    $ENV{AGRI_MOUNTER} = File::Temp::tempdir(TMPDIR => 1);
-    system('mkfifo', map { "$ENV{AGRI_MOUNTER}/$_" } qw(ask tell)) == 0 or die;
-    my $shell = 'while read -r c; do sh -c "$c" >&2; echo $?; done < $AGRI_MOUNTER/ask > $AGRI_MOUNTER/tell &'
-      . ' exec setpriv --inh-caps=-all --ambient-caps=-all "$@"';
-    my $done = system('unshare', '-U', '-m', '--map-current-user', '--keep-caps', 'sh', '-c', $shell, 'sh', $^X, (map { "-I$_" } @INC), $0);
-    File::Path::remove_tree($ENV{AGRI_MOUNTER});
-    POSIX::_exit($done == 0 ? 0 : 1);
-}
+use Mounts;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
 
-open my $ask, '>', "$ENV{AGRI_MOUNTER}/ask" or die;
-open my $tell, '<', "$ENV{AGRI_MOUNTER}/tell" or die;
-$ask->autoflush(1);
-sub with_mount_rights { my ($command) = @_; print $ask "$command\n"; my $code = <$tell>; return defined $code && $code == 0 }
-
 my $place = PostgreSQL::Test::Utils::tempdir_short();
 my ($disk, $mount) = ("$place/disk", "$place/mount");
 mkdir $_ for $disk, $mount;
-with_mount_rights("mount -t tmpfs -o size=256m,mode=700 agri $disk && mount --bind $disk $mount") or die 'no mount';
-END { with_mount_rights("umount -l $mount; umount -l $disk") if $place }
+new_mount($disk, '256m');
+with_mount_rights("mount --bind $disk $mount") or die 'no mount';
+END { with_mount_rights("umount -l $mount") if $place }
 
 my $node = new_server('storage_faults_' . 'x' x 90, repository => "$mount/repository", cluster => 'faults', conf => <<'CONF');
 autovacuum = off
@@ -50,20 +26,13 @@ agri_backup.archive_deadline = 10s
 agri_backup.parallel = 4
 CONF
 cmp_ok(length($node->data_dir), '>', 107, 'the path of the data directory is longer than that of a socket may be');
-my $canary = session($node);
-my ($canary_sung, $canary_errors) = (0, 0);
-sub canary_sings
-{
-    my $answer = eval { $canary->query_safe('INSERT INTO songs DEFAULT VALUES RETURNING 1') } // '';
-    ++($answer eq '1' ? $canary_sung : $canary_errors);
-    return;
-}
+my $canary = hire_canary($node, song => 'INSERT INTO songs DEFAULT VALUES RETURNING 1');
 sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query) }
 sub status { my ($column) = @_; return sql("SELECT $column FROM agri_backup.status") }
 sub set { my ($name, $value) = @_; sql("ALTER SYSTEM SET $name = '$value'"); sql('SELECT pg_reload_conf()'); return }
 # Noise that no compression makes smaller.
 sub noise { my ($mb) = @_; return sql("INSERT INTO noise SELECT (SELECT string_agg(sha512((i * 16384 + n)::text::bytea || random()::text::bytea), '') FROM generate_series(1, 16384) n) FROM generate_series(1, $mb) i") }
-sub wait_state { my ($state) = @_; return wait_for("archiving to be $state", sub { canary_sings(); status('state') eq $state }) }
+sub wait_state { my ($state) = @_; return wait_for("archiving to be $state", sub { canary_sings($canary); status('state') eq $state }) }
 sub backup_ids { return join ' ', sort map { $_->{backup_id} } @{ cli_json($node, 'info')->{backups} } }
 sub files_of { my ($what) = @_; my @found = split /\n/, `find '$mount/repository' $what -type f`; return @found }
 sub litter { return scalar files_of("'(' -path '*/intents/*' -o -path '*/.tmp/*' -o -path '*/packs/*' ')'") }
@@ -91,7 +60,7 @@ sub ballast
 sql('CREATE TABLE songs (id serial PRIMARY KEY); CREATE TABLE noise (bytes bytea); ALTER TABLE noise ALTER bytes SET STORAGE EXTERNAL');
 backup_now($node);
 wait_archived($node);
-canary_sings();
+canary_sings($canary);
 
 # Full: archiving says so, and goes on by itself when there is room again.
 ballast(0);
@@ -118,7 +87,7 @@ ballast(6 << 20);
 is(backup_ids(), $before, 'too little room: no half of a backup is visible');
 cmp_ok(litter(), '<=', $left, 'too little room: and it left no file');
 cli_ok($node, 'too little room: what was there is whole', 'verify');
-canary_sings();
+canary_sings($canary);
 unlink "$disk/ballast" or die;
 my $backup = backup_now($node);
 like($backup, qr/full/, 'with room again the next backup succeeds');
@@ -152,7 +121,7 @@ my $failed = sql('SELECT failed_count FROM pg_stat_archiver');
 set('agri_backup.rate_limit', '1MB');
 noise(16);
 wait_archived($node);
-canary_sings();
+canary_sings($canary);
 is(status('state'), 'ok', 'slow: archiving is fine');
 is(sql('SELECT failed_count FROM pg_stat_archiver'), $failed, 'slow: and no file had to be tried again');
 
@@ -162,13 +131,13 @@ set('agri_backup.rate_limit', '4MB');
 $left = litter();
 my $slow = session($node, on_error_stop => 0);
 $slow->query_until(qr/started/, "\\echo started\nCALL agri_backup();\n");
-wait_for('the job to copy', sub { canary_sings(); litter() > $left + 1 });
+wait_for('the job to copy', sub { canary_sings($canary); litter() > $left + 1 });
 my $job = sql("SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running'");
 is(system('prlimit', '--pid', $job, '--nofile=8:'), 0, 'a job may open no file any more');
-my $until = $canary_sung + 50;
-wait_for('a while', sub { canary_sings(); $canary_sung + $canary_errors > $until || slurp_file($node->logfile) =~ /\[$job\].* failed: / });
+wait_for('the lack to be told', sub { canary_sings($canary); slurp_file($node->logfile) =~ /\[$job\] warning agri_backup job: waiting to try again: .*Too many open files|\[$job\].* failed: / });
+pass('descriptors: a job that waits for some says so at once');
 system('prlimit', '--pid', $job, '--nofile=1024:');
-wait_for('the job to be over', sub { canary_sings(); sql("SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+wait_for('the job to be over', sub { canary_sings($canary); sql("SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
 $slow->quit;
 my ($ended, $error) = split /\|/, sql('SELECT state, error FROM agri_backup.jobs() ORDER BY since DESC LIMIT 1');
 if ($ended eq 'failed')
@@ -185,12 +154,12 @@ my $pid = status('archiving_pid');
 is(system('prlimit', '--pid', $pid, '--nofile=8:'), 0, 'the archiving process may open no file any more');
 noise(1);
 sql('SELECT pg_switch_wal()');
-wait_for('the lack to be told', sub { canary_sings(); slurp_file($node->logfile) =~ /\[$pid\] \w+ agri_backup archiving: .*Too many open files/ });
-wait_for('archiving to fail', sub { canary_sings(); status("coalesce(last_error, '')") =~ /Too many open files|does not answer/ });
+wait_for('the lack to be told', sub { canary_sings($canary); slurp_file($node->logfile) =~ /\[$pid\] \w+ agri_backup archiving: .*Too many open files/ });
+wait_for('archiving to fail', sub { canary_sings($canary); status("coalesce(last_error, '')") =~ /Too many open files|does not answer/ });
 # It must wait, not spin: of the at least ten seconds that the archiver waits a spinning process uses most.
 sub cpu_seconds { my ($of) = @_; my @field = split / /, slurp_file("/proc/$of/stat"); return ($field[13] + $field[14]) / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
 my ($used, $tries) = (cpu_seconds($pid), sql('SELECT failed_count FROM pg_stat_archiver'));
-wait_for('the next try', sub { canary_sings(); sql('SELECT failed_count FROM pg_stat_archiver') > $tries });
+wait_for('the next try', sub { canary_sings($canary); sql('SELECT failed_count FROM pg_stat_archiver') > $tries });
 cmp_ok(cpu_seconds($pid) - $used, '<', 4, 'descriptors: the archiving process waits without spinning');
 system('prlimit', '--pid', $pid, '--nofile=1024:');
 wait_archived($node);
@@ -201,7 +170,7 @@ my $supervisor = status('supervisor_pid');
 my ($most) = `prlimit --pid $supervisor --nproc --noheadings --raw --output SOFT` =~ /(\w+)/;
 is(system('prlimit', '--pid', $supervisor, '--nproc=1:'), 0, 'the supervisor may start no process any more');
 kill 'KILL', status('archiving_pid');
-wait_for('the lack to be told', sub { canary_sings(); sql("SELECT coalesce(problem, '') || coalesce(last_error, '') FROM agri_backup.processes()") =~ /Resource temporarily unavailable/ });
+wait_for('the lack to be told', sub { canary_sings($canary); sql("SELECT coalesce(problem, '') || coalesce(last_error, '') FROM agri_backup.processes()") =~ /Resource temporarily unavailable/ });
 pass('processes: the status says why nothing is archived');
 sql('SELECT pg_switch_wal()') if noise(1) || 1;
 system('prlimit', '--pid', $supervisor, "--nproc=$most:");
@@ -238,7 +207,7 @@ for my $more (0 .. 6)
 cmp_ok($succeeded, '>', 0, 'processes: with enough of them a restore succeeds');
 
 # All of it, whole.
-canary_sings();
+canary_sings($canary);
 wait_archived($node);
 $backup = backup_now($node);
 is(litter() > 0 && !grep({ m{/intents/|/\.tmp/} } files_of('')), 1, 'no intent and no unfinished file is left');
@@ -252,7 +221,6 @@ is($rcode, 0, 'restore from the first backup through all of it') or diag($rerr);
 my $restored = start_restored($folder, 'after_faults', like => $node);
 is(fingerprint($restored, 'postgres'), $truth, 'the data is whole');
 $restored->stop('fast');
-$canary->quit;
-is($canary_errors, 0, "no session noticed: $canary_sung statements in the canary's, no error");
+dismiss_canary($canary);
 $node->stop('fast');
 done_testing();
