@@ -37,13 +37,13 @@ bool SupervisorIsThere() {
 }
 
 Channel* ConnectWithPatience(Failure* failure) {
-    TimestampTz begin = GetCurrentTimestamp();
+    TimestampTz begin = SteadyNow();
     for (;;) {
         Channel* channel = Channel::Connect(kSocketPath);
         if (channel != nullptr) return channel;
         int error_number = errno;
         bool patient = SupervisorIsThere() && !TimestampDifferenceExceeds(
-                                                  begin, GetCurrentTimestamp(), kConnectPatienceMs);
+                                                  begin, SteadyNow(), kConnectPatienceMs);
         if (!patient) {
             SetFailure(
                 failure, "unavailable", "the archiving process is not running",
@@ -92,16 +92,16 @@ Answer TakeAnswer(Channel* channel, Failure* failure) {
 enum class Deadline { kSinceSign, kInAll };
 
 bool WaitForAnswer(Channel* channel, Deadline deadline, Failure* failure) {
-    TimestampTz last_sign = GetCurrentTimestamp();
+    TimestampTz last_sign = SteadyNow();
     for (;;) {
         Answer answer = TakeAnswer(channel, failure);
         if (answer == Answer::kDurable) return true;
         if (answer == Answer::kFailed) return false;
         if (answer == Answer::kWorking) {
-            if (deadline == Deadline::kSinceSign) last_sign = GetCurrentTimestamp();
+            if (deadline == Deadline::kSinceSign) last_sign = SteadyNow();
             continue;
         }
-        if (TimestampDifferenceExceeds(last_sign, GetCurrentTimestamp(),
+        if (TimestampDifferenceExceeds(last_sign, SteadyNow(),
                                        settings.archive_deadline_s * 1000)) {
             SetFailure(failure, "unavailable",
                        deadline == Deadline::kInAll ? "the archiving process needs too long"

@@ -57,11 +57,11 @@ void Pause(const StartedJob& started, long longest_ms) {
 // The job's processes clean up; the caller's error comes after that, or after a while.
 void CancelAndAwaitCleanUp(const StartedJob& started) {
     if (!CancelJob(started.address)) return;
-    TimestampTz begin = GetCurrentTimestamp();
+    TimestampTz begin = SteadyNow();
     Job job;
     HOLD_CANCEL_INTERRUPTS();
     while (ReadJob(started.address, &job) && IsActive(job.state) &&
-           !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), kCleanUpMs)) {
+           !TimestampDifferenceExceeds(begin, SteadyNow(), kCleanUpMs)) {
         FailIfWorkerIsGone(started);
         Pause(started, kPollMs);
         CHECK_FOR_INTERRUPTS();
@@ -154,7 +154,7 @@ StartedJob StartJob(const JobRequest& request) {
 }
 
 WaitEnd WaitForJob(const StartedJob& started, const WaitOptions& options, Job* job) {
-    TimestampTz begin = GetCurrentTimestamp();
+    TimestampTz begin = SteadyNow();
     // A catalog snapshot would hold back vacuum for as long as we wait.
     InvalidateCatalogSnapshot();
     for (;;) {
@@ -164,7 +164,7 @@ WaitEnd WaitForJob(const StartedJob& started, const WaitOptions& options, Job* j
         long left_ms = kPollMs;
         if (options.limit_ms >= 0) {
             TimestampTz end = TimestampTzPlusMilliseconds(begin, options.limit_ms);
-            left_ms = Min(left_ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end));
+            left_ms = Min(left_ms, TimestampDifferenceMilliseconds(SteadyNow(), end));
             if (left_ms <= 0) return WaitEnd::kTimeLimit;
         }
         Pause(started, left_ms);

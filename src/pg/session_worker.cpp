@@ -28,11 +28,11 @@ struct Session {
     Job job;
     Process process;
     bool cancelled;
-    TimestampTz kill_at;  // 0: it may live
+    TimestampTz kill_at;  // by SteadyNow(); 0: it may live
 };
 Session session = {};
 
-TimestampTz Later(int ms) { return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms); }
+TimestampTz Later(int ms) { return TimestampTzPlusMilliseconds(SteadyNow(), ms); }
 
 void RemoveFiles(bool with_rows) {
     char name[MAXPGPATH];
@@ -107,7 +107,7 @@ void Pause(int longest_ms) {
     (void)WaitLatchOrSocket(MyLatch, wake, channel->fd(), longest_ms,
                             WaitEventFor(Waiting::kForJobProcess));
     ResetLatch(MyLatch);
-    if (session.kill_at != 0 && GetCurrentTimestamp() >= session.kill_at)
+    if (session.kill_at != 0 && SteadyNow() >= session.kill_at)
         (void)kill(session.process.pid, SIGKILL);
 }
 
@@ -119,7 +119,7 @@ void AwaitExit(char* how, size_t how_size) {
                         WaitEventFor(Waiting::kForJobProcess));
         ResetLatch(MyLatch);
         NoticeCancel();
-        if (GetCurrentTimestamp() >= session.kill_at) (void)kill(session.process.pid, SIGKILL);
+        if (SteadyNow() >= session.kill_at) (void)kill(session.process.pid, SIGKILL);
     }
 }
 

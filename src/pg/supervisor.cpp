@@ -34,15 +34,15 @@ constexpr int kRestartSeconds = 5;
 struct Watch {
     Process process;
     TimestampTz started;
-    TimestampTz kill_at;  // 0: it may live
+    TimestampTz kill_at;  // by SteadyNow(); 0: it may live
     bool told_to_stop;
-    TimestampTz start_after;  // no new process before
+    TimestampTz start_after;  // by SteadyNow(): no new process before
     int pause_ms;
     bool keeps_schedules;
 };
 Watch watch = {};
 
-TimestampTz Later(int ms) { return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms); }
+TimestampTz Later(int ms) { return TimestampTzPlusMilliseconds(SteadyNow(), ms); }
 
 void ReportState(SupervisorState state, const char* problem, const char* hint) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -115,7 +115,7 @@ void Decide() {
         watch.pause_ms = kFirstPauseMs;
         return;
     }
-    if (watch.process.pid == 0 && GetCurrentTimestamp() >= watch.start_after) Start();
+    if (watch.process.pid == 0 && SteadyNow() >= watch.start_after) Start();
     StartSchedulerIfDue();
 }
 
@@ -148,7 +148,7 @@ void Listen() {
 void BuryIfEnded() {
     char how[200], text[256];
     if (watch.process.pid == 0) return;
-    if (watch.kill_at != 0 && GetCurrentTimestamp() >= watch.kill_at)
+    if (watch.kill_at != 0 && SteadyNow() >= watch.kill_at)
         (void)kill(watch.process.pid, SIGKILL);
     if (!ReapProcess(watch.process, how, sizeof(how))) return;
     snprintf(text, sizeof(text), "archiving process %d %s", static_cast<int>(watch.process.pid),
@@ -183,7 +183,7 @@ int PauseMs() {
     if (watch.kill_at != 0) return kReapPollMs;
     long ms = watch.keeps_schedules ? MsUntilScheduler() : kLookAgainMs;
     if (watch.process.pid == 0 && watch.start_after != 0)
-        ms = Min(ms, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), watch.start_after));
+        ms = Min(ms, TimestampDifferenceMilliseconds(SteadyNow(), watch.start_after));
     if (watch.process.pid != 0 && IsArchiverFailing()) ms = Min(ms, static_cast<long>(kFailingLookMs));
     return static_cast<int>(Max(Min(ms, static_cast<long>(kLookAgainMs)), 1L));
 }

@@ -1,4 +1,6 @@
 // See wait.hpp.
+#include <ctime>
+
 #include "pg/wait.hpp"
 
 namespace agri::pg {
@@ -15,6 +17,12 @@ uint32 WaitEventFor(Waiting waiting) {
     (void)waiting;
     return PG_WAIT_EXTENSION;
 #endif
+}
+
+TimestampTz SteadyNow() {
+    timespec now{};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * USECS_PER_SEC + now.tv_nsec / 1000;
 }
 
 }  // namespace agri::pg
