@@ -41,15 +41,19 @@ Result<Fd> PlaceMarker(const TargetFolder& folder, const std::string& backup_id,
     const std::string full = folder.Full(kRestoreMarker);
     AGRI_ASSIGN(Fd fd, base::OpenFileAt(folder.fd(), std::string(kRestoreMarker),
                                         O_RDWR | O_CREAT | O_NOFOLLOW, 0600, full));
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return base::ErrnoError(errno, fmt::format("could not lock \"{}\"", full));
         return base::MakeError(base::ErrorCode::kBusy, "another restore into \"{}\" is running",
                                folder.path());
+    }
     const nlohmann::json json = {
         {"backup_id", backup_id}, {"started", base::FormatTime(clock.Now())}, {"pid", getpid()}};
     const std::string text = json.dump() + "\n";
-    if (ftruncate(fd.get(), 0) != 0)
-        return base::ErrnoError(errno, fmt::format("could not truncate \"{}\"", full));
+    // Never empty in between: what an unfinished restore wrote belongs to the backup it names.
     AGRI_TRY(base::WriteAllAt(fd.get(), 0, base::AsBytes(text), full));
+    if (ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0)
+        return base::ErrnoError(errno, fmt::format("could not truncate \"{}\"", full));
     AGRI_TRY(base::SyncFile(fd.get(), full));
     AGRI_TRY(base::SyncFile(folder.fd(), folder.path()));
     return fd;

@@ -70,6 +70,8 @@ Result<TargetCheck> CheckTargetDirectory(const RestoreRequest& request) {
     TargetCheck check;
     if (names.empty()) return check;
     if (auto marker = ReadMarker(path)) {
+        // Cut off between making the marker and writing it: that restore had not begun.
+        if (marker->backup_id.empty() && names.size() == 1) return check;
         check.state = TargetState::kResume;
         check.interrupted_backup = marker->backup_id;
         return check;

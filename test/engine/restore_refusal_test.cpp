@@ -135,5 +135,13 @@ TEST_F(RestoreRefusalTest, RunRestore_AnotherRestoreAtWork_IsRefused) {
     ExpectRefused(ErrorCode::kBusy, "another restore");
 }
 
+// Its process ended between making the marker and writing it.
+TEST_F(RestoreRefusalTest, RunRestore_MarkerNeverWritten_BeginsAnew) {
+    Backup();
+    WriteToTarget("agri_backup.restore", "");
+    Must(Run());
+    ExpectRestored();
+}
+
 }  // namespace
 }  // namespace agri::engine
