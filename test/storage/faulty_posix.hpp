@@ -1,6 +1,7 @@
 // Real system calls with faults: any single call can be made to fail, the process can be stopped
 // dead after any call, and a power loss takes away whatever was not fsynced (as LevelDB's
-// FaultInjectionTestEnv does, on the real disk below a test's folder). Not thread-safe.
+// FaultInjectionTestEnv does, on the real disk below a test's folder). The calls themselves may come
+// from any thread, one after the other; everything else is for one.
 #pragma once
 
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -92,6 +94,7 @@ class FaultyPosix {
     template <auto kMember, class Value, class... Arguments>
     void WrapCall(std::function<Value(Arguments...)>& slot, const char* name) {
         slot = [this, name](Arguments... arguments) -> Value {
+            std::lock_guard lock(mutex_);
             if (Fails(name)) return Failure<Value>();
             Shorten(name, arguments...);
             Value value = (real_.*kMember)(arguments...);
@@ -169,6 +172,7 @@ class FaultyPosix {
 
     // Durability is kept account of here; the machine's own would only cost time.
     const storage::PosixCalls real_ = CallsWithoutSync();
+    std::mutex mutex_;
     uint64_t count_ = 0;
     uint64_t syncs_ = 0;
     uint64_t failing_call_ = UINT64_MAX;

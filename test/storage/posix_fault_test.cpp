@@ -5,7 +5,9 @@
 
 #include "base/temporary_folder.hpp"
 #include "storage/faulty_posix.hpp"
+#include "storage/manual_time.hpp"
 #include "storage/posix_storage.hpp"
+#include "storage/retrying_storage.hpp"
 
 namespace agri::test {
 namespace {
@@ -58,7 +60,8 @@ class PosixFaultTest : public testing::TestWithParam<int> {
     void FailEachCall(const Operation& operation, const After& after) {
         for (uint64_t number = 0;; number++) {
             Attempt attempt;
-            ASSERT_EQ(Unhurt(attempt.folder)->Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
+            ASSERT_EQ(Unhurt(attempt.folder)->Put(kSampleKey, AsBytes(kSampleContent)),
+                      PutOutcome::kCreated);
             attempt.posix.FailCall(number, GetParam());
             base::Result<bool> answer = operation(*attempt.storage);
             SCOPED_TRACE(attempt.posix.failed() + " as call " + std::to_string(number));
@@ -173,6 +176,36 @@ TEST_P(PosixFaultTest, Space_AnyCallFails_IsReported) {
         AGRI_ASSIGN(auto space, storage.Space());
         return space.has_value();
     });
+}
+
+// A handle of a network file system that went stale is looked up anew by the next attempt.
+TEST(PosixStaleHandleTest, AnyCallOfAnyReading_OnceStale_SucceedsWhenTriedAgain) {
+    ManualClock clock;
+    ManualWaits waits(clock);
+    ConstantRandom zero{std::byte(0)};
+    TemporaryFolder folder;
+    FaultyPosix posix;
+    storage::RetryingStorage storage(PosixStorage::Open(folder.path(), posix.calls()).value(),
+                                     std::make_shared<storage::RetryPolicy>(
+                                         storage::RetryOptions(), clock, zero, waits.waiter()));
+    ASSERT_EQ(storage.Put(kSampleKey, AsBytes(kSampleContent)), PutOutcome::kCreated);
+    const std::function<bool()> operations[] = {
+        [&] { return base::AsText(storage.Get(kSampleKey, 1000).value()) == kSampleContent; },
+        [&] { return storage.Stat(kSampleKey).value() == kSampleContent.size(); },
+        [&] { return storage.Children("a/b/").value().size() == 1; },
+        [&] { return storage.EnsureDurable(kSampleKey).has_value(); }};
+    for (const auto& operation : operations) {
+        uint64_t failed = 0;
+        for (uint64_t number = 0;; ++number) {
+            posix.FailCall(number, ESTALE);
+            EXPECT_TRUE(operation()) << posix.failed();
+            if (posix.failed().empty()) break;
+            ++failed;
+        }
+        posix.FailNoCall();
+        EXPECT_GT(failed, 0u);
+    }
+    EXPECT_GT(waits.waits().size(), 0u);
 }
 
 }  // namespace

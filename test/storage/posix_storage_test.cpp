@@ -236,6 +236,33 @@ TEST_F(PosixStorageTest, Commit_LinkMadeButReportedFailed_IsCreated) {
     EXPECT_TRUE(fs::is_empty(folder_ / ".tmp"));
 }
 
+// Over NFS a file that is removed while somebody has it open goes on under such a name.
+TEST_F(PosixStorageTest, SillyRenamedFiles_AreNoObjectsAndStopNothing) {
+    ASSERT_TRUE(storage_->Put("a/b/object", AsBytes("x")));
+    for (const char* path : {"a/b/.nfs000000000000002a00000001", ".tmp/.nfs000000000000002a00000002"})
+        std::ofstream(folder_ / path) << "removed, but open";
+    EXPECT_EQ(List(*storage_).value(), std::vector<std::string>{"a/b/object"});
+    EXPECT_EQ(storage_->Children("a/b/").value(), std::vector<std::string>{"object"});
+    ASSERT_TRUE(storage_->Remove("a/b/object"));
+    EXPECT_EQ(List(*storage_).value(), std::vector<std::string>{});
+    EXPECT_EQ(storage_->RemoveLitter(), 0u) << "its server removes it";
+    EXPECT_EQ(storage_->Put("a/b/object", AsBytes("anew")), PutOutcome::kCreated);
+    EXPECT_EQ(storage_->Get("a/b/object", 10).value().size(), 4u);
+}
+
+// Lost replies: the name was removed by the first request, and the repeated one did not find it.
+TEST_F(PosixStorageTest, Remove_DoneButReportedAbsent_IsSuccess) {
+    ASSERT_TRUE(storage_->Put("a/object", AsBytes("x")));
+    PosixCalls calls = RealPosixCalls();
+    calls.unlinkat = [](int folder, const char* name, int flags) {
+        EXPECT_EQ(unlinkat(folder, name, flags), 0);
+        errno = ENOENT;
+        return -1;
+    };
+    EXPECT_TRUE(Open(calls)->Remove("a/object"));
+    EXPECT_EQ(storage_->Stat("a/object").value(), std::nullopt);
+}
+
 TEST_F(PosixStorageTest, Commit_NeitherLinksNorExclusiveRenames_IsUnsupported) {
     PosixCalls calls = RealPosixCalls();
     calls.linkat = [](int, const char*, int, const char*, int) { return errno = EPERM, -1; };
