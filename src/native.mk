@@ -22,7 +22,7 @@ NATIVE_WARNINGS := -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-su
 NATIVE_OPT ?= -O2
 NATIVE_HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS
 NATIVE_CXXFLAGS = -std=c++20 $(NATIVE_OPT) $(NATIVE_WARNINGS) $(NATIVE_HARDENING) -pthread \
-	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"'
+	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
 NATIVE_LIBS := -lprotobuf-lite -lzstd -lcrypto -lxxhash -lspdlog -lfmt -lINIReader -linih
 NATIVE_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
@@ -30,7 +30,7 @@ UNIT_OPT ?= -Og -g1 -fno-omit-frame-pointer
 # What AddressSanitizer finds anyway is not checked twice: that doubles the time of compiling.
 UNIT_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=null,object-size,vptr
 UNIT_CXXFLAGS = -std=c++20 $(UNIT_OPT) $(UNIT_SANITIZE) $(NATIVE_WARNINGS) -Wno-maybe-uninitialized -pthread \
-	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_VERSION='"$(EXTVERSION)"' -DAGRI_UNIT_TEST
+	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DAGRI_UNIT_TEST
 
 PROTOS := $(wildcard src/repo/*.proto)
 PROTO_CC := $(PROTOS:src/%.proto=$(SHARED)/gen/%.pb.cc)
@@ -83,7 +83,7 @@ $(BUILD)/unit-obj/test/$(1)/%.o: $(UNITS)/test/%.cpp $(SHARED)/layers/$(1)/.made
 	@$(CXX) $$(UNIT_CXXFLAGS) $$(call use_pch,unit) $(include_path) -Itest -MMD -MP -c -o $$@ $$<
 # One test program a layer: `make unit-X` builds and runs it.
 $(BUILD)/unit/$(1): $(patsubst %,$(BUILD)/unit-obj/test/$(1)/%.o,$(call test_units,$(1))) \
-		$(foreach used,$(USES_$(1)),$(call layer_objects,$(used),unit-obj))
+		$(foreach used,$(USES_$(1)),$(call layer_objects,$(used),unit-obj)) $(BUILD)/obj/version.o
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
 	@$(CXX) $$(UNIT_SANITIZE) -o $$@ $$^ -lgtest -lgmock -lgtest_main $$(NATIVE_LIBS) -pthread
@@ -99,8 +99,19 @@ $(BUILD)/unit-obj/gen/%.pb.o: $(SHARED)/gen/%.pb.cc
 	@mkdir -p $(@D)
 	@$(CXX) -std=c++20 $(UNIT_OPT) -I$(SHARED)/gen -c -o $@ $<
 
+# The version is compiled in once more when it has changed, and nothing else is.
+$(BUILD)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EXTVERSION)' | cmp -s - $@ || echo '$(EXTVERSION)' > $@
+.PHONY: FORCE
+FORCE:
+VERSION_FLAG = -DAGRI_VERSION='"$(EXTVERSION)"'
+$(BUILD)/obj/version.o: src/version.cpp src/base/version.hpp $(BUILD)/version
+	@mkdir -p $(@D)
+	@$(CXX) $(NATIVE_CXXFLAGS) $(VERSION_FLAG) -Isrc -c -o $@ $<
+
 AGRI_PROGRAM := $(BUILD)/agri_backup
-$(AGRI_PROGRAM): $(foreach layer,$(NATIVE_LAYERS),$(call layer_objects,$(layer),obj))
+$(AGRI_PROGRAM): $(BUILD)/obj/version.o $(foreach layer,$(NATIVE_LAYERS),$(call layer_objects,$(layer),obj))
 	@echo "  LINK  $@"
 	@$(CXX) $(NATIVE_LDFLAGS) -o $@ $^ $(NATIVE_LIBS) -pthread
 

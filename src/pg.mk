@@ -22,10 +22,12 @@ $(SQL_SCRIPT): sql/objects/order $(SQL_OBJECTS) src/pg.mk
 ifneq ($(wildcard $(PGXS)),)
 MODULE_big := agri_backup
 DATA_built := $(SQL_SCRIPT)
+# From one version to a later one: written by hand, beside the objects that it changes.
+DATA := $(wildcard sql/agri_backup--*--*.sql)
 PG_MAJOR := $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
 PG_BUILD := $(BUILD)/pg-$(PG_MAJOR)
 PG_LAYER := $(BUILD)/layers/pg
-OBJS := $(patsubst src/pg/%.cpp,$(PG_BUILD)/%.o,$(wildcard src/pg/*.cpp))
+OBJS := $(patsubst src/pg/%.cpp,$(PG_BUILD)/%.o,$(wildcard src/pg/*.cpp)) $(PG_BUILD)/version.o
 SHLIB_LINK := -lstdc++ -Wl,-z,relro,-z,now -Wl,--as-needed
 EXTRA_CLEAN := $(PG_BUILD) $(PG_LAYER) $(BUILD)/pg-current
 
@@ -36,30 +38,31 @@ override with_llvm = no
 
 PG_WARNINGS := -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-register -Wno-clobbered
 PG_MODULE_FLAGS = -std=c++20 $(PG_WARNINGS) -fPIC -fvisibility=hidden -fvisibility-inlines-hidden \
-	-D_GNU_SOURCE -D_GLIBCXX_ASSERTIONS -DAGRI_VERSION='"$(EXTVERSION)"' \
-	-I$(PG_LAYER) -isystem $(includedir_server)
+	-D_GNU_SOURCE -D_GLIBCXX_ASSERTIONS -I$(PG_LAYER) -isystem $(includedir_server)
 # Flags for C alone would make g++ complain.
 PG_SERVER_FLAGS = $(filter-out -Wdeclaration-after-statement -Wmissing-prototypes,$(CXXFLAGS))
 
-# The module may include its own folder and the one header that it shares with src/worker. The links
+# The module may include its own folder and the headers that it shares with the executable. The links
 # are relative, so that a copy of the whole tree does not compile against the first one's headers.
 $(PG_LAYER)/.made: src/pg.mk
 	@mkdir -p $(@D)/base
 	@ln -srfn src/pg $(@D)/pg
-	@ln -srfn src/base/wire.hpp $(@D)/base/wire.hpp
+	@ln -srfn src/base/wire.hpp src/base/version.hpp $(@D)/base/
 	@touch $@
 
 $(PG_BUILD)/%.o: src/pg/%.cpp $(PG_LAYER)/.made
 	@mkdir -p $(@D)
 	$(CXX) $(PG_SERVER_FLAGS) $(PG_MODULE_FLAGS) -MMD -MP -c -o $@ $<
 
+$(PG_BUILD)/version.o: src/version.cpp $(PG_LAYER)/.made $(BUILD)/version
+	@mkdir -p $(@D)
+	$(CXX) $(PG_SERVER_FLAGS) $(PG_MODULE_FLAGS) $(VERSION_FLAG) -c -o $@ $<
+
 # The library has one name whatever server it is for: link it anew when PG_CONFIG changes.
 $(BUILD)/pg-current: FORCE
 	@mkdir -p $(@D)
 	@echo '$(PG_MAJOR)' | cmp -s - $@ || echo '$(PG_MAJOR)' > $@
 $(shlib): $(BUILD)/pg-current
-.PHONY: FORCE
-FORCE:
 
 # The module starts the executable of its own version, so that replacing packages breaks nothing.
 PG_PROGRAM_DIR = $(pkglibdir)/agri_backup/$(EXTVERSION)
@@ -70,6 +73,7 @@ install-program: $(AGRI_PROGRAM)
 	$(INSTALL_PROGRAM) $(AGRI_PROGRAM) '$(DESTDIR)$(CLI_BINDIR)/agri_backup'
 uninstall-program:
 	rm -f '$(DESTDIR)$(PG_PROGRAM_DIR)/agri_backup' '$(DESTDIR)$(CLI_BINDIR)/agri_backup'
+	rmdir '$(DESTDIR)$(PG_PROGRAM_DIR)' '$(DESTDIR)$(pkglibdir)/agri_backup' 2>/dev/null || true
 ifneq ($(AGRI_PROGRAM),)
 all: $(AGRI_PROGRAM)
 install: install-program

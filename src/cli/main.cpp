@@ -6,6 +6,7 @@
 #include <exception>
 #include <string_view>
 
+#include "base/version.hpp"
 #include "cli/command.hpp"
 
 namespace agri::cli {
@@ -56,7 +57,7 @@ bool IsWalFetch(int argc, char** argv) {
 int Run(int argc, char** argv) {
     CLI::App app(kAbout, "agri_backup");
     app.footer(kFooter);
-    app.set_version_flag("--version", "agri_backup " AGRI_VERSION);
+    app.set_version_flag("--version", fmt::format("agri_backup {}", base::kVersion));
     app.require_subcommand(1);
     app.fallthrough();
     CommonOptions options;

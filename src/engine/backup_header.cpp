@@ -3,11 +3,8 @@
 #include <gnu/libc-version.h>
 #include <sys/utsname.h>
 
+#include "base/version.hpp"
 #include "repo/machine.hpp"
-
-#ifndef AGRI_VERSION
-#define AGRI_VERSION "unknown"
-#endif
 
 namespace agri::engine {
 
@@ -53,7 +50,7 @@ void SetMachine(repo::format::ManifestHeader& header) {
     if (uname(&system) == 0) header.set_architecture(system.machine);
     header.set_glibc_version(gnu_get_libc_version());
     header.set_host(repo::HostName());
-    header.set_tool_version(AGRI_VERSION);
+    header.set_tool_version(base::kVersion);
 }
 
 }  // namespace

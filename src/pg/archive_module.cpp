@@ -91,6 +91,7 @@ bool ArchiveFile(const char* file, const char* path) {
 // Whether the server is ending is for the archiving process to tell, by pg_control: the archiver
 // also ends when archive_library changes.
 void ArchiverEnds() {
+    if (IsBinaryUpgrade) return;
     MemoryContext caller = MemoryContextSwitchTo(call_context);
     Failure failure = {};
     if (!IsBlocked(&failure) && !IsUnfinishedWalSaved(&failure))
@@ -106,8 +107,9 @@ void ArchiverEnds() {
 }
 
 // True also with an obstacle: ArchiveFile() then fails with the words that say what to set, on
-// every version, where core's own warning knows none of them before 17.
-bool IsConfigured() { return true; }
+// every version, where core's own warning knows none of them before 17. What pg_upgrade writes is
+// no WAL of the cluster.
+bool IsConfigured() { return !IsBinaryUpgrade; }
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include "pg/server.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/sql_version.hpp"
 
 extern "C" {
 #include "executor/spi.h"
@@ -52,6 +53,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(AgriBackupNow);
 PGDLLEXPORT Datum AgriBackupNow(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 3);
     bool wait = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
     JobRequest request = MakeBackupRequest(fcinfo);
     StartedJob started = StartJob(request);
@@ -70,6 +72,7 @@ PGDLLEXPORT Datum AgriBackupNow(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriBackupCall);
 PGDLLEXPORT Datum AgriBackupCall(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 2);
     RequireNonAtomic(fcinfo);
     JobRequest request = MakeBackupRequest(fcinfo);
     // The commit gives back CALL's snapshot; from here on nothing reads a catalog until the end.
@@ -88,6 +91,7 @@ PGDLLEXPORT Datum AgriBackupCall(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriCancel);
 PGDLLEXPORT Datum AgriCancel(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 1);
     RequireService();
     PG_RETURN_BOOL(CancelJobNamed(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

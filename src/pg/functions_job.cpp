@@ -5,6 +5,7 @@
 #include "pg/job_request.hpp"
 #include "pg/server.hpp"
 #include "pg/spi.hpp"
+#include "pg/sql_version.hpp"
 
 extern "C" {
 #include "executor/spi.h"
@@ -24,6 +25,7 @@ void CheckLevel(const char* level) {
              errhint("Use \"objects\" (everything is there) or \"contents\" (and authentic).")));
 }
 
+constexpr int kRowColumns = 5;
 constexpr char kRows[] =
     "SELECT * FROM pg_catalog.jsonb_to_recordset($1::pg_catalog.jsonb)"
     " AS r(backup_id text, object text, severity text, problem text, hint text)";
@@ -32,6 +34,7 @@ constexpr char kRows[] =
 // said it wrote must be an error. Nobody else reads the file.
 void ReturnRows(FunctionCallInfo fcinfo, const Job& job) {
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    RequireColumns(result->setDesc->natts, kRowColumns);
     char name[MAXPGPATH];
     snprintf(name, sizeof(name), "jobs/%s.rows.json", job.name);
     char* text = ReadRuntimeFile(name, kMaxRowsBytes);
@@ -71,6 +74,7 @@ PGDLLEXPORT Datum AgriRefresh(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriVerify);
 PGDLLEXPORT Datum AgriVerify(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 2);
     char* level = PG_ARGISNULL(1) ? pstrdup("contents") : text_to_cstring(PG_GETARG_TEXT_PP(1));
     CheckLevel(level);
     RequireService();

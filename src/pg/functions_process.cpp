@@ -8,6 +8,7 @@
 #include "pg/server.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
+#include "pg/sql_version.hpp"
 
 namespace agri::pg {
 
@@ -49,7 +50,7 @@ Datum MakeRecord(FunctionCallInfo fcinfo, Row* row) {
     TupleDesc descriptor = nullptr;
     if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
-    Assert(descriptor->natts == row->count);
+    RequireColumns(descriptor->natts, row->count);
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), row->values, row->nulls));
 }
 
@@ -140,6 +141,7 @@ PGDLLEXPORT Datum AgriJobs(PG_FUNCTION_ARGS) {
         Job job;
         if (!ReadSlot(slot, &job)) continue;
         Row row = DescribeJob(job);
+        RequireColumns(result->setDesc->natts, row.count);
         tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
     }
     PG_RETURN_NULL();

@@ -5,6 +5,7 @@
 #include "pg/schedule_time.hpp"
 #include "pg/scheduler.hpp"
 #include "pg/settings.hpp"
+#include "pg/sql_version.hpp"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -130,6 +131,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(AgriSchedule);
 PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 6);
     for (int i = 0; i < 4; ++i)
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -161,12 +163,14 @@ PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriUnschedule);
 PGDLLEXPORT Datum AgriUnschedule(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 1);
     RequirePrimary();
     PG_RETURN_BOOL(ChangeNamed(kDelete, PG_GETARG_TEXT_PP(0)) > 0);
 }
 
 PG_FUNCTION_INFO_V1(AgriPause);
 PGDLLEXPORT Datum AgriPause(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 1);
     RequirePrimary();
     RequireChanged(ChangeNamed(kPause, PG_GETARG_TEXT_PP(0)), PG_GETARG_TEXT_PP(0));
     PG_RETURN_VOID();
@@ -174,6 +178,7 @@ PGDLLEXPORT Datum AgriPause(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriResume);
 PGDLLEXPORT Datum AgriResume(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 1);
     RequirePrimary();
     RequireChanged(ChangeNamed(kResume, PG_GETARG_TEXT_PP(0)), PG_GETARG_TEXT_PP(0));
     PG_RETURN_VOID();
@@ -181,6 +186,7 @@ PGDLLEXPORT Datum AgriResume(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(AgriNextRun);
 PGDLLEXPORT Datum AgriNextRun(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 3);
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
     const ScheduleTimes times =
         ParseTimes(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));

@@ -5,6 +5,7 @@
 #include "pg/errors.hpp"
 #include "pg/files.hpp"
 #include "pg/server.hpp"
+#include "pg/sql_version.hpp"
 
 extern "C" {
 #include "utils/fmgrprotos.h"
@@ -32,6 +33,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(AgriState);
 PGDLLEXPORT Datum AgriState(PG_FUNCTION_ARGS) {
+    RequireArguments(fcinfo, 1);
     char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!IsStateName(name))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

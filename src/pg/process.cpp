@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/version.hpp"
 #include "pg/channel.hpp"
 #include "pg/server.hpp"
 
@@ -85,7 +86,7 @@ pid_t ForkWithSignalsBlocked(const Launch& launch) {
 }  // namespace
 
 void ExecutablePath(char* path, size_t size) {
-    snprintf(path, size, "%s/agri_backup/%s/agri_backup", pkglib_path, AGRI_VERSION);
+    snprintf(path, size, "%s/agri_backup/%s/agri_backup", pkglib_path, base::kVersion);
 }
 
 bool StartProcess(const char* mode, Lifetime lifetime, Process* process, char* problem,

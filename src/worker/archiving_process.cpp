@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/version.hpp"
 #include "worker/archiving_run.hpp"
 #include "worker/instance_lock.hpp"
 #include "worker/process_setup.hpp"
@@ -35,7 +36,7 @@ base::Result<bool> Archive(MessageChannel& control, const base::CancelToken& sig
     const PostmasterWatch postmaster(config.postmaster_pid);
     AGRI_ASSIGN(InstanceLock lock,
                 InstanceLock::Acquire({postmaster, signal, control.fd()}, *environment.log));
-    environment.log->info("archiving process of version {} starts", AGRI_VERSION);
+    environment.log->info("archiving process of version {} starts", base::kVersion);
     ArchivingLoop loop(std::move(config), environment, options,
                        {control, postmaster, signal, abort});
     AGRI_ASSIGN(bool ended, loop.Run());

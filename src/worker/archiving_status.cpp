@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "base/version.hpp"
 #include "worker/json_value.hpp"
 #include "worker/runtime_folder.hpp"
 
@@ -126,7 +127,7 @@ json ArchivingStatus::Document() const {
     json document = {
         {"as_of", base::FormatTime(environment_.clock.Now())},
         {"pid", getpid()},
-        {"version", AGRI_VERSION},
+        {"version", std::string(base::kVersion)},
         {"data_directory_inode", directory_inode_},
         {"state", kStateNames[static_cast<size_t>(state_)]},
         {"repository", OrNull(repository_)},

@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 
+#include "base/version.hpp"
+
 namespace agri::worker {
 
 using base::ErrorCode;
@@ -86,7 +88,7 @@ base::Error ErrorOf(const Message& failed) {
 
 Message HelloMessage() {
     Message hello("HELLO");
-    hello.Set("protocol", std::to_string(wire::kProtocolVersion)).Set("version", AGRI_VERSION);
+    hello.Set("protocol", std::to_string(wire::kProtocolVersion)).Set("version", base::kVersion);
     return hello.Set("pid", std::to_string(getpid()));
 }
 

@@ -15,7 +15,7 @@ use Time::HiRes ();
 
 our @EXPORT = qw(program new_server repository_of cli cli_ok cli_json restore start_restored
     session wait_for wait_archived fingerprint dump_of free_folder backup_now
-    measured_cli peak_of hire_canary canary_sings dismiss_canary);
+    extension_listing measured_cli peak_of hire_canary canary_sings dismiss_canary);
 
 my %repository;    # node name → { folder, key, cluster }
 
@@ -30,6 +30,7 @@ sub free_folder { my ($name) = @_; return PostgreSQL::Test::Utils::tempdir_short
 #   conf       lines appended to postgresql.conf
 #   initdb     extra options of initdb
 #   repository folder (default: new), key (default: new), cluster (default: name)
+#   install_path: of another PostgreSQL than the private one
 #   start => 0, init => 0: leave that out
 sub new_server
 {
@@ -40,7 +41,7 @@ sub new_server
         key => $option{key} // "$folder/key",
         cluster => $option{cluster} // $name };
     system_or_die(program(), 'key', 'create', $of->{key}) unless -e $of->{key};
-    my $node = PostgreSQL::Test::Cluster->new($name);
+    my $node = PostgreSQL::Test::Cluster->new($name, $option{install_path} ? (install_path => $option{install_path}) : ());
     $repository{$name} = $of;
     $node->init(allows_streaming => 1, extra => $option{initdb} // []);
     $node->append_conf('postgresql.conf', <<"CONF");
@@ -249,6 +250,35 @@ sub dump_of
     IPC::Run::run(\@command, '>', \$out, '2>', \$err) or die "pg_dump: $err";
     $out =~ s/^\\(un)?restrict .*\n//mg;
     return $out;
+}
+
+# Every object of the extension with all that an update could forget: definition, columns, constraints, rights, comments.
+sub extension_listing
+{
+    my ($node, $database) = @_;
+    return $node->safe_psql($database // 'postgres', <<'SQL');
+WITH extension AS (SELECT oid, extconfig FROM pg_extension WHERE extname = 'agri_backup'),
+    member AS (SELECT classid, objid FROM pg_depend, extension
+        WHERE refclassid = 'pg_extension'::regclass AND refobjid = extension.oid AND deptype = 'e'),
+    rights AS (SELECT 'pg_proc'::regclass AS classid, oid AS objid, coalesce(proacl, acldefault('f', proowner)) AS acl FROM pg_proc
+        UNION ALL SELECT 'pg_class'::regclass, oid, coalesce(relacl, acldefault('r', relowner)) FROM pg_class
+        UNION ALL SELECT 'pg_namespace'::regclass, oid, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+        UNION ALL SELECT classoid, objoid, initprivs FROM pg_init_privs WHERE objsubid = 0)
+SELECT concat_ws(E'\n  ', pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::text),
+    (SELECT pg_get_functiondef(oid) FROM pg_proc WHERE oid = objid AND classid = 'pg_proc'::regclass),
+    (SELECT pg_get_viewdef(oid) FROM pg_class WHERE oid = objid AND classid = 'pg_class'::regclass AND relkind = 'v'),
+    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attacl,
+            pg_get_expr(adbin, adrelid), col_description(attrelid, attnum)), E'\n  ' ORDER BY attnum)
+        FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid = objid AND classid = 'pg_class'::regclass AND attnum > 0 AND NOT attisdropped),
+    (SELECT string_agg(conname || ' ' || pg_get_constraintdef(oid), E'\n  ' ORDER BY conname)
+        FROM pg_constraint WHERE conrelid = objid AND classid = 'pg_class'::regclass),
+    (SELECT string_agg(concat_ws(' ', grantee::regrole, privilege_type), E'\n  ' ORDER BY grantee, privilege_type)
+        FROM rights CROSS JOIN aclexplode(acl)
+        WHERE rights.classid = member.classid AND rights.objid = member.objid AND grantee <> grantor),
+    (SELECT 'dumped' FROM extension WHERE objid = ANY (extconfig) AND classid = 'pg_class'::regclass))
+FROM member ORDER BY 1
+SQL
 }
 
 1;

@@ -14,6 +14,8 @@ DECLARE
     library text := current_setting('archive_library');
     command text := current_setting('archive_command');
     repository_ok boolean := false;
+    in_sql text;
+    on_disk text;
 BEGIN
     SELECT * INTO process FROM agri_backup.processes();
 
@@ -21,6 +23,16 @@ BEGIN
     detail := format('shared_preload_libraries = ''%s''', current_setting('shared_preload_libraries'));
     hint := CASE WHEN NOT ok THEN format('Set shared_preload_libraries = ''%s'' in postgresql.conf and restart the server.',
         concat_ws(', ', nullif(current_setting('shared_preload_libraries'), ''), 'agri_backup')) END;
+    RETURN NEXT;
+
+    SELECT extversion INTO in_sql FROM pg_extension WHERE extname = 'agri_backup';
+    SELECT default_version INTO on_disk FROM pg_available_extensions AS available WHERE available.name = 'agri_backup';
+    name := 'version';
+    ok := on_disk = coalesce(process.archiving_version, on_disk) AND in_sql = coalesce(process.archiving_version, on_disk);
+    detail := format('SQL objects %s, server %s, installed %s', in_sql, coalesce(process.archiving_version, 'unknown'), on_disk);
+    hint := CASE WHEN ok THEN NULL
+        WHEN process.archiving_version <> on_disk THEN 'Restart the server: it runs the version that was installed when it started.'
+        ELSE 'Run ALTER EXTENSION agri_backup UPDATE.' END;
     RETURN NEXT;
 
     name := 'database'; ok := current_database() = current_setting('agri_backup.database');

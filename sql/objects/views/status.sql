@@ -6,6 +6,8 @@ SELECT v.state,
         WHEN 'other archiver' THEN 'Set archive_library = ''agri_backup'' in postgresql.conf and reload the server.'
         WHEN 'standby' THEN 'Archiving begins when this standby is promoted.'
         WHEN 'failing' THEN coalesce(p.last_error_hint, a.state#>>'{last_error,hint}')
+        WHEN 'ok' THEN CASE WHEN agri_backup.state('repository')->'backups' = '[]'
+            THEN 'There is no backup yet, and the WAL alone restores nothing: SELECT agri_backup_now().' END
         ELSE p.hint
     END AS hint,
     p.problem,

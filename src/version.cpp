@@ -1,0 +1,3 @@
+#include "base/version.hpp"
+
+const char agri::base::kVersion[] = AGRI_VERSION;
