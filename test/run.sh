@@ -21,6 +21,11 @@ finish() {
 }
 trap finish EXIT
 
+# Another major version beside it, which 021_upgrades.pl upgrades from.
+if [ -n "${AGRI_OLD_PG_CONFIG:-}" ]; then
+    AGRI_OLD_BIN=$("$here/lib/stage.sh" "$AGRI_OLD_PG_CONFIG" "$scratch/pg") || exit 1
+    export AGRI_OLD_BIN
+fi
 bin=$("$here/lib/stage.sh" "$pg_config" "$scratch/pg") || exit 1
 pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
 cp -r "$here" "$scratch/test"

@@ -46,10 +46,16 @@ class Session {
     engine::Progress& progress() { return progress_; }
     // Opens the repository and the cluster's newest incarnation (or that number).
     base::Result<repo::Incarnation*> OpenIncarnation(std::optional<uint32_t> number = std::nullopt);
+    // The newest one that holds the backup, unless a number is given.
+    base::Result<repo::Incarnation*> OpenIncarnationOf(const std::string& backup_id,
+                                                       std::optional<uint32_t> number);
+    // The one that a data directory belongs to, in force or not.
+    base::Result<repo::Incarnation*> OpenIncarnationFor(const repo::ClusterIdentity& identity);
     base::Result<repo::Repository*> OpenRepository();
 
    private:
     Session() = default;
+    repo::Incarnation* Keep(repo::Incarnation incarnation);
     engine::Settings settings_;
     std::vector<engine::SettingsBuilder::Row> sources_;
     engine::Progress progress_;
@@ -58,6 +64,9 @@ class Session {
     std::unique_ptr<repo::Repository> repository_;
     std::optional<repo::Incarnation> incarnation_;
 };
+
+// --incarnation, for commands that read what an upgrade left behind.
+void AddIncarnationOption(CLI::App& command, std::optional<uint32_t>& number);
 
 // Cancelled by SIGINT and SIGTERM. Lives as long as the process.
 base::CancelToken& InterruptToken();
@@ -81,6 +90,7 @@ void AddWalFetch(CLI::App& app, CommonOptions& options, Action& action);
 void AddWalPush(CLI::App& app, CommonOptions& options, Action& action);
 void AddWalGap(CLI::App& app, CommonOptions& options, Action& action);
 void AddAdopt(CLI::App& app, CommonOptions& options, Action& action);
+void AddUpgrade(CLI::App& app, CommonOptions& options, Action& action);
 void AddLineage(CLI::App& app, CommonOptions& options, Action& action);
 void AddServer(CLI::App& app, CommonOptions& options, Action& action);
 

@@ -48,7 +48,9 @@ base::Result<repo::format::WriterClaim> Adopt(Session& session, const std::strin
                                "system {}",
                                data_directory, control.system_identifier, incarnation->cluster(),
                                incarnation->info().system_identifier())
-            .WithHint("Name the data directory's own cluster with --cluster.");
+            .WithHint(
+                "Name the data directory's own cluster with --cluster. If it shall have this one's "
+                "name from now on, run \"agri_backup upgrade\" first.");
     if (timeline == 0) timeline = control.timeline.value;
     AGRI_ASSIGN(auto claim,
                 repo::AdoptClaim(*incarnation, data_directory, base::TimelineId{timeline}, "adopt",

@@ -47,10 +47,22 @@ void PrintWindows(const nlohmann::json& windows) {
     if (!table.empty()) fmt::print("{}", table.ToString());
 }
 
-int Info(const CommonOptions& options) {
+// Only where there is more than one: most clusters never had an upgrade.
+void PrintIncarnations(const nlohmann::json& document) {
+    const auto& all = document["incarnations"];
+    if (all.size() < 2) return;
+    Table table({"incarnation", "PostgreSQL", "system identifier", "since", ""});
+    for (const auto& i : all)
+        table.Add({Text(i["incarnation"]), Text(i["major_version"]), Text(i["system_identifier"]),
+                   Text(i["since"]),
+                   i["incarnation"] == document["incarnation"] ? "shown here" : ""});
+    fmt::print("Incarnations (--incarnation)\n{}\n", table.ToString());
+}
+
+int Info(const CommonOptions& options, std::optional<uint32_t> number) {
     auto session = Session::Open(options);
     if (!session) return Fail(options, session.error());
-    auto incarnation = (*session)->OpenIncarnation();
+    auto incarnation = (*session)->OpenIncarnation(number);
     if (!incarnation) return Fail(options, incarnation.error());
     auto document = engine::DescribeRepository(**incarnation, (*session)->repository_settings(),
                                                (*session)->context());
@@ -59,8 +71,10 @@ int Info(const CommonOptions& options) {
         fmt::print("{}\n", document->dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
         return kSuccess;
     }
-    fmt::print("repository {}, cluster {}\n\nBackups\n", (*session)->repository_settings().uri,
+    fmt::print("repository {}, cluster {}\n\n", (*session)->repository_settings().uri,
                (*session)->settings().cluster);
+    PrintIncarnations(*document);
+    fmt::print("Backups\n");
     PrintBackups((*document)["backups"]);
     fmt::print("\nWAL\n");
     PrintRanges((*document)["wal_archive"]);
@@ -77,7 +91,11 @@ int Info(const CommonOptions& options) {
 void AddInfo(CLI::App& app, CommonOptions& options, Action& action) {
     auto* command =
         app.add_subcommand("info", "show backups, archived WAL and what can be restored");
-    command->callback([&] { action = [&options] { return Info(options); }; });
+    auto number = std::make_shared<std::optional<uint32_t>>();
+    AddIncarnationOption(*command, *number);
+    command->callback([&options, &action, number] {
+        action = [&options, number] { return Info(options, *number); };
+    });
 }
 
 }  // namespace agri::cli

@@ -63,10 +63,11 @@ void PrintJson(const Claims& claims, const std::string& data_directory, uint64_t
     fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-int Print(const CommonOptions& options, const std::string& data_directory) {
+int Print(const CommonOptions& options, const std::string& data_directory,
+          std::optional<uint32_t> number) {
     auto session = Session::Open(options, data_directory);
     if (!session) return Fail(options, session.error());
-    auto incarnation = (*session)->OpenIncarnation();
+    auto incarnation = (*session)->OpenIncarnation(number);
     if (!incarnation) return Fail(options, incarnation.error());
     auto claims = repo::Lineage(**incarnation);
     if (!claims) return Fail(options, claims.error());
@@ -95,8 +96,12 @@ void AddLineage(CLI::App& app, CommonOptions& options, Action& action) {
     auto data_directory = std::make_shared<std::string>();
     command->add_option("-D,--data-directory", *data_directory,
                         "say as well what this data directory may do");
-    command->callback([&options, &action, data_directory] {
-        action = [&options, data_directory] { return Print(options, *data_directory); };
+    auto number = std::make_shared<std::optional<uint32_t>>();
+    AddIncarnationOption(*command, *number);
+    command->callback([&options, &action, data_directory, number] {
+        action = [&options, data_directory, number] {
+            return Print(options, *data_directory, *number);
+        };
     });
 }
 

@@ -19,6 +19,7 @@ struct RestoreOptions {
     engine::TargetOptions target;
     std::string target_directory, backup, role = "original", tablespace_base, wal_directory;
     std::vector<std::string> tablespaces;
+    std::optional<uint32_t> incarnation;
     bool delta = false;
     bool leave_recovery_alone = false;
 };
@@ -114,7 +115,7 @@ int Restore(const CommonOptions& options, const RestoreOptions& given) {
     if (!session) return Fail(options, session.error());
     auto request = BuildRequest(given, SettingsArgument(**session));
     if (!request) return Fail(options, request.error());
-    auto incarnation = (*session)->OpenIncarnation();
+    auto incarnation = (*session)->OpenIncarnationOf(given.backup, given.incarnation);
     if (!incarnation) return Fail(options, incarnation.error());
     std::unique_ptr<ProgressBar> bar;
     request->on_plan = [&](const engine::RestorePlan& plan) {
@@ -153,6 +154,7 @@ void AddRestore(CLI::App& app, CommonOptions& options, Action& action) {
         ->required();
     command->add_option("--backup", given->backup,
                         "this backup (default: the one that fits the target best)");
+    AddIncarnationOption(*command, given->incarnation);
     AddTargetOptions(*command, given->target);
     command
         ->add_option("--as", given->role, "original (default), standby or clone (never archives)")

@@ -38,10 +38,11 @@ void Print(const CommonOptions& options, const std::vector<engine::Finding>& fin
                summary.Outcome());
 }
 
-int Verify(const CommonOptions& options, const engine::VerifyRequest& request) {
+int Verify(const CommonOptions& options, const engine::VerifyRequest& request,
+           std::optional<uint32_t> number) {
     auto session = Session::Open(options);
     if (!session) return Fail(options, session.error());
-    auto incarnation = (*session)->OpenIncarnation();
+    auto incarnation = (*session)->OpenIncarnationOf(request.backup_id, number);
     if (!incarnation) return Fail(options, incarnation.error());
     std::vector<engine::Finding> findings;
     auto summary = [&] {
@@ -67,11 +68,13 @@ void AddVerify(CLI::App& app, CommonOptions& options, Action& action) {
         ->add_option("--level", *level,
                      "contents (default: every byte) or objects (presence and indexes)")
         ->check(CLI::IsMember({"objects", "contents"}));
-    command->callback([&options, &action, request, level] {
-        action = [&options, request, level] {
+    auto number = std::make_shared<std::optional<uint32_t>>();
+    AddIncarnationOption(*command, *number);
+    command->callback([&options, &action, request, level, number] {
+        action = [&options, request, level, number] {
             request->level = *level == "objects" ? engine::VerifyLevel::kObjects
                                                  : engine::VerifyLevel::kContents;
-            return Verify(options, *request);
+            return Verify(options, *request, *number);
         };
     });
 }

@@ -5,6 +5,7 @@
 
 #include "base/count.hpp"
 #include "cli/command.hpp"
+#include "engine/control_file.hpp"
 #include "engine/wal_fetch.hpp"
 #include "engine/wal_push.hpp"
 #include "repo/claim.hpp"
@@ -23,17 +24,29 @@ constexpr auto kStandbyRetry = 1s;
 // stop.
 bool IsStandby() { return access("standby.signal", F_OK) == 0; }
 
+bool IsInDataDirectory() { return access("PG_VERSION", F_OK) == 0; }
+
+// A server gets the WAL of its own incarnation, in force or not: what was restored from before an
+// upgrade, and a standby that lags behind one.
+base::Result<repo::Incarnation*> OpenForFetch(Session& session, std::optional<uint32_t> number) {
+    if (number || !IsInDataDirectory()) return session.OpenIncarnation(number);
+    AGRI_ASSIGN(const auto identity, engine::ReadIdentity(".", session.context().cancel));
+    return session.OpenIncarnationFor(identity);
+}
+
 base::Result<engine::WalFetchOutcome> FetchOnce(const CommonOptions& options,
-                                                const engine::WalFetchRequest& request) {
+                                                const engine::WalFetchRequest& request,
+                                                std::optional<uint32_t> number) {
     AGRI_ASSIGN(auto session, Session::Open(options));
-    AGRI_ASSIGN(repo::Incarnation * incarnation, session->OpenIncarnation());
+    AGRI_ASSIGN(repo::Incarnation * incarnation, OpenForFetch(*session, number));
     return engine::FetchWal(*incarnation, request, session->context());
 }
 
-int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& request) {
+int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& request,
+             std::optional<uint32_t> number) {
     const auto deadline = base::SystemClock().Monotonic() + kStandbyPatience;
     for (;;) {
-        auto outcome = FetchOnce(options, request);
+        auto outcome = FetchOnce(options, request, number);
         if (outcome) return *outcome == engine::WalFetchOutcome::kFetched ? kSuccess : kAbsent;
         Fail(options, outcome.error());
         if (outcome.error().code != base::ErrorCode::kUnavailable || !IsStandby())
@@ -67,10 +80,10 @@ int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const st
     return kSuccess;
 }
 
-int WalPush(const CommonOptions& options, const std::string& path) {
+int WalPush(const CommonOptions& options, const std::string& path, std::optional<uint32_t> number) {
     auto session = Session::Open(options);
     if (!session) return Fail(options, session.error());
-    auto incarnation = (*session)->OpenIncarnation();
+    auto incarnation = (*session)->OpenIncarnation(number);
     if (!incarnation) return Fail(options, incarnation.error());
     auto claim = repo::CurrentClaim(**incarnation);
     if (!claim) return Fail(options, claim.error());
@@ -121,12 +134,14 @@ void AddWalFetch(CLI::App& app, CommonOptions& options, Action& action) {
     command->add_option("PATH", request->destination, "where to put it (%p)")->required();
     command->add_option("--prefetch", request->prefetch,
                         "segments to fetch ahead (default: 8; 0: none)");
-    command->callback([&options, &action, request] {
-        action = [&options, request] {
-            if (request->prefetch > 0 && access("PG_VERSION", F_OK) == 0)
+    auto number = std::make_shared<std::optional<uint32_t>>();
+    AddIncarnationOption(*command, *number);
+    command->callback([&options, &action, request, number] {
+        action = [&options, request, number] {
+            if (request->prefetch > 0 && IsInDataDirectory())
                 request->spool_folder = "agri_backup/spool";
             request->may_be_unfinished = !IsStandby();
-            return WalFetch(options, *request);
+            return WalFetch(options, *request, *number);
         };
     });
 }
@@ -136,8 +151,10 @@ void AddWalPush(CLI::App& app, CommonOptions& options, Action& action) {
         "wal-push", "archive a WAL file (archive_command: wal-push %p) or a whole pg_wal folder");
     auto path = std::make_shared<std::string>();
     command->add_option("PATH", *path, "a WAL file or a pg_wal folder")->required();
-    command->callback([&options, &action, path] {
-        action = [&options, path] { return WalPush(options, *path); };
+    auto number = std::make_shared<std::optional<uint32_t>>();
+    AddIncarnationOption(*command, *number);
+    command->callback([&options, &action, path, number] {
+        action = [&options, path, number] { return WalPush(options, *path, *number); };
     });
 }
 

@@ -64,7 +64,7 @@ int Run(int argc, char** argv) {
     Action action;
     AddCommonOptions(app, options);
     for (auto* add : {AddInit, AddConfig, AddKey, AddInfo, AddVerify, AddRestore, AddWalFetch,
-                      AddWalPush, AddWalGap, AddLineage, AddAdopt, AddServer})
+                      AddWalPush, AddWalGap, AddLineage, AddAdopt, AddUpgrade, AddServer})
         add(app, options, action);
     try {
         app.parse(argc, argv);

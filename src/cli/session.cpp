@@ -95,8 +95,33 @@ Result<repo::Incarnation*> Session::OpenIncarnation(std::optional<uint32_t> numb
     AGRI_ASSIGN(repo::Repository * repository, OpenRepository());
     AGRI_ASSIGN(repo::Incarnation incarnation,
                 repo::Incarnation::OpenNewest(*repository, settings_.cluster, number));
+    return Keep(std::move(incarnation));
+}
+
+Result<repo::Incarnation*> Session::OpenIncarnationOf(const std::string& backup_id,
+                                                      std::optional<uint32_t> number) {
+    if (backup_id.empty() || number) return OpenIncarnation(number);
+    AGRI_ASSIGN(repo::Repository * repository, OpenRepository());
+    AGRI_ASSIGN(repo::Incarnation incarnation,
+                repo::Incarnation::OpenHolding(*repository, settings_.cluster, backup_id));
+    return Keep(std::move(incarnation));
+}
+
+Result<repo::Incarnation*> Session::OpenIncarnationFor(const repo::ClusterIdentity& identity) {
+    AGRI_ASSIGN(repo::Repository * repository, OpenRepository());
+    AGRI_ASSIGN(repo::Incarnation incarnation,
+                repo::Incarnation::OpenKnown(*repository, settings_.cluster, identity));
+    return Keep(std::move(incarnation));
+}
+
+repo::Incarnation* Session::Keep(repo::Incarnation incarnation) {
     incarnation_.emplace(std::move(incarnation));
     return &*incarnation_;
+}
+
+void AddIncarnationOption(CLI::App& command, std::optional<uint32_t>& number) {
+    command.add_option("--incarnation", number,
+                       "the cluster as it was before an upgrade (default: the newest one)");
 }
 
 base::CancelToken& InterruptToken() {

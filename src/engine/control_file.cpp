@@ -39,4 +39,13 @@ base::Result<ControlImage> ReadControlImage(const std::string& data_directory,
     }
 }
 
+base::Result<repo::ClusterIdentity> ReadIdentity(const std::string& data_directory,
+                                                 const base::CancelToken& cancel) {
+    AGRI_ASSIGN(const ControlImage image, ReadControlImage(data_directory, cancel));
+    const wal::ControlFile& control = image.control;
+    return repo::ClusterIdentity{control.system_identifier,
+                                 static_cast<uint32_t>(control.major_version),
+                                 control.wal_segment_size_bytes};
+}
+
 }  // namespace agri::engine

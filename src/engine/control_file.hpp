@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/cancel.hpp"
+#include "repo/repository.hpp"
 #include "wal/pg_control.hpp"
 
 namespace agri::engine {
@@ -21,5 +22,9 @@ struct ControlImage {
 // Reads again for a short while when the CRC does not match; then kCorrupt.
 base::Result<ControlImage> ReadControlImage(const std::string& data_directory,
                                             const base::CancelToken& cancel);
+
+// What the repository knows a cluster by.
+base::Result<repo::ClusterIdentity> ReadIdentity(const std::string& data_directory,
+                                                 const base::CancelToken& cancel);
 
 }  // namespace agri::engine

@@ -1,32 +1,18 @@
 // The identity of a cluster comes from its pg_control, so no running server is needed.
 #include "engine/init.hpp"
 
-#include "base/file.hpp"
+#include "engine/control_file.hpp"
 #include "repo/repository.hpp"
-#include "wal/pg_control.hpp"
 
 namespace agri::engine {
 
 using base::Result;
 
-namespace {
-
-Result<repo::ClusterIdentity> ReadIdentity(const std::string& data_directory) {
-    const std::string path = data_directory + "/global/pg_control";
-    AGRI_ASSIGN(base::Bytes bytes, base::ReadWholeFile(path, wal::kControlFileBytes));
-    auto control = wal::ParseControlFile(bytes);
-    if (!control) return std::move(control).error().In(path);
-    return repo::ClusterIdentity{control->system_identifier, static_cast<uint32_t>(control->major_version),
-                                 control->wal_segment_size_bytes};
-}
-
-}  // namespace
-
 Result<InitOutcome> InitRepository(const RepositorySettings& repository,
                                    const std::string& data_directory, const Context& context) {
     repo::ClusterIdentity identity;
     if (!data_directory.empty()) {
-        AGRI_ASSIGN(identity, ReadIdentity(data_directory));
+        AGRI_ASSIGN(identity, ReadIdentity(data_directory, context.cancel));
     }
     AGRI_TRY(repo::layout::CheckClusterName(context.settings.cluster));
     if (!repository.key_uri.empty())

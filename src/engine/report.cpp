@@ -148,6 +148,20 @@ Result<json> DescribeSchedules(const repo::Incarnation& incarnation) {
     return rows;
 }
 
+Status DescribeIncarnations(const repo::Incarnation& incarnation, json& document) {
+    AGRI_ASSIGN(const auto all,
+                repo::Incarnation::List(incarnation.repository(), incarnation.cluster()));
+    document["incarnation"] = incarnation.info().number();
+    document["incarnations"] = json::array();
+    for (const auto& one : all)
+        document["incarnations"].push_back(
+            {{"incarnation", one.number()},
+             {"major_version", one.major_version()},
+             {"system_identifier", std::to_string(one.system_identifier())},
+             {"since", TimeOrNull(one.created_us())}});
+    return {};
+}
+
 }  // namespace
 
 Result<json> DescribeRepository(const repo::Incarnation& incarnation,
@@ -157,6 +171,7 @@ Result<json> DescribeRepository(const repo::Incarnation& incarnation,
                      {"repository", repository.name},
                      {"uri", repository.uri},
                      {"cluster", incarnation.cluster()}};
+    AGRI_TRY(DescribeIncarnations(incarnation, document));
     AGRI_ASSIGN(const std::vector<repo::CatalogEntry> backups, repo::ListBackups(incarnation));
     document["backups"] = json::array();
     for (const repo::CatalogEntry& entry : backups)

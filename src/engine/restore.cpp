@@ -44,6 +44,7 @@ class RestoreRun {
     Status MakeReady();
     Status RestoreAll();
     Status Describe();
+    Status NoteIncarnation();
 
     const repo::Incarnation& incarnation_;
     const RestoreRequest& request_;
@@ -168,6 +169,22 @@ Status RestoreRun::Describe() {
           MakeRestoreNotes({*manifest_, *layout_, request_, owners_, facts.bin_folder}),
           start.notes})
         result_.notes.insert(result_.notes.end(), notes.begin(), notes.end());
+    return NoteIncarnation();
+}
+
+// It starts as the server it was, which is not the cluster that the repository takes WAL from now.
+Status RestoreRun::NoteIncarnation() {
+    const auto& own = incarnation_.info();
+    AGRI_ASSIGN(const auto newest,
+                repo::Incarnation::OpenNewest(incarnation_.repository(), incarnation_.cluster()));
+    if (newest.info().folder() == own.folder()) return {};
+    std::string note = fmt::format(
+        "this is the cluster as it was before an upgrade: incarnation {}, PostgreSQL {}; in force "
+        "is {}, PostgreSQL {}",
+        own.number(), own.major_version(), newest.info().number(), newest.info().major_version());
+    if (request_.role != RestoreRole::kClone)
+        note += "; it archives nothing unless \"agri_backup upgrade\" leads back to it";
+    result_.notes.push_back(std::move(note));
     return {};
 }
 

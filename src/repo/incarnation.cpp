@@ -1,7 +1,9 @@
 // Clusters by name, and their incarnations: one system identifier and major version each. Records
 // under rising numbers, put if absent; the highest is in force, none is ever changed.
+#include <algorithm>
 #include <bit>
 
+#include "repo/catalog.hpp"
 #include "repo/machine.hpp"
 #include "repo/record.hpp"
 #include "repo/repository.hpp"
@@ -22,10 +24,6 @@ bool IsPossible(const ClusterIdentity& identity) {
            std::has_single_bit(identity.wal_segment_size) &&
            identity.wal_segment_size >= kMinSegmentBytes &&
            identity.wal_segment_size <= kMaxSegmentBytes;
-}
-
-ClusterIdentity IdentityOf(const format::Incarnation& info) {
-    return {info.system_identifier(), info.major_version(), info.wal_segment_size()};
 }
 
 base::Status CheckRecord(const format::Incarnation& info, uint64_t number, const std::string& key) {
@@ -100,6 +98,10 @@ base::Status CheckIdentity(const ClusterIdentity& identity) {
 
 }  // namespace
 
+ClusterIdentity IdentityOf(const format::Incarnation& info) {
+    return {info.system_identifier(), info.major_version(), info.wal_segment_size()};
+}
+
 Incarnation::Incarnation(Repository& repository, std::string cluster, format::Incarnation info)
     : repository_(&repository),
       cluster_(std::move(cluster)),
@@ -153,6 +155,32 @@ base::Result<Incarnation> Incarnation::OpenNewest(Repository& repository,
         if (info.number() == *number) return Incarnation(repository, cluster, std::move(info));
     return MakeError(ErrorCode::kNotFound, "cluster \"{}\" has no incarnation {}", cluster, *number)
         .WithHint(fmt::format("Its newest incarnation is {}.", present.back().number()));
+}
+
+base::Result<Incarnation> Incarnation::OpenKnown(Repository& repository, const std::string& cluster,
+                                                 const ClusterIdentity& identity) {
+    AGRI_ASSIGN(auto present, List(repository, cluster));
+    if (present.empty()) return UnknownCluster(repository, cluster);
+    auto known = std::find_if(present.rbegin(), present.rend(),
+                              [&](const auto& info) { return IdentityOf(info) == identity; });
+    if (known != present.rend()) return Incarnation(repository, cluster, std::move(*known));
+    return MakeError(ErrorCode::kNotFound, "cluster \"{}\" has no incarnation with {}", cluster,
+                     Describe(identity))
+        .WithHint("Check the cluster's name and the repository.");
+}
+
+base::Result<Incarnation> Incarnation::OpenHolding(Repository& repository,
+                                                   const std::string& cluster,
+                                                   std::string_view backup_id) {
+    AGRI_ASSIGN(auto present, List(repository, cluster));
+    if (present.empty()) return UnknownCluster(repository, cluster);
+    for (auto info = present.rbegin(); info != present.rend() && IsValidBackupId(backup_id);
+         ++info) {
+        const layout::IncarnationKeys keys(cluster, info->folder());
+        AGRI_ASSIGN(const auto size, repository.storage().Stat(keys.Manifest(backup_id)));
+        if (size) return Incarnation(repository, cluster, std::move(*info));
+    }
+    return Incarnation(repository, cluster, std::move(present.back()));
 }
 
 base::Result<std::vector<format::Incarnation>> Incarnation::List(Repository& repository,

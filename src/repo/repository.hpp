@@ -66,6 +66,7 @@ struct ClusterIdentity {
 
     bool operator==(const ClusterIdentity&) const = default;
 };
+ClusterIdentity IdentityOf(const format::Incarnation& info);
 
 // One cluster name in one repository, at one incarnation: what backup, archive and restore work on.
 class Incarnation {
@@ -89,6 +90,13 @@ class Incarnation {
     // The newest incarnation, or the one of that number: for restore and info without a server.
     static base::Result<Incarnation> OpenNewest(Repository& repository, const std::string& cluster,
                                                 std::optional<uint32_t> number = std::nullopt);
+    // The newest incarnation with this identity, in force or not: whose WAL a data directory needs.
+    // kNotFound when none has it.
+    static base::Result<Incarnation> OpenKnown(Repository& repository, const std::string& cluster,
+                                               const ClusterIdentity& identity);
+    // The newest incarnation that holds the backup; the newest of all when none does.
+    static base::Result<Incarnation> OpenHolding(Repository& repository, const std::string& cluster,
+                                                 std::string_view backup_id);
     static base::Result<std::vector<format::Incarnation>> List(Repository& repository,
                                                                const std::string& cluster);
 

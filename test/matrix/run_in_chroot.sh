@@ -1,6 +1,6 @@
 #!/bin/bash
 # run_in_chroot.sh MAJOR FOLDER: copies the sources into FOLDER, makes it the root of a mount namespace of its
-# own, builds and runs the server suites there (SUITE: some of them).
+# own, builds and runs the server suites there (SUITE: some of them). Upgrades are from this machine's PostgreSQL 15.
 set -euo pipefail
 major=$1 folder=$2
 [ -n "${AGRI_OWN_MOUNTS:-}" ] || AGRI_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
@@ -11,6 +11,8 @@ git -C "$here" ls-files -z --cached --others --exclude-standard |
     (cd "$here" && xargs -0 cp --parents -t "$folder/agri_backup")
 [ -c "$folder/dev/null" ] || mknod -m 666 "$folder/dev/null" c 1 3
 [ -c "$folder/dev/urandom" ] || mknod -m 444 "$folder/dev/urandom" c 1 9
+"$here/test/matrix/add_old_major.sh" 15 "$folder"
+export AGRI_OLD_PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
 echo "== PostgreSQL $major"
 # With chroot alone there would be no user namespaces, which the tests of Debian's layout need.
 mount --bind "$folder" "$folder"

@@ -148,6 +148,33 @@ TEST_F(IncarnationTest, Upgrade_BackToAnEarlierIdentity_GoesOnInItsFolder) {
     EXPECT_EQ(back->info().folder(), "15-7300000000000000001");
 }
 
+TEST_F(IncarnationTest, OpenKnown_EarlierIdentity_IsFoundUnderItsNewestNumber) {
+    ASSERT_TRUE(Register("main", kIdentity));
+    ASSERT_TRUE(Incarnation::Upgrade(*repository_, "main", kUpgraded, clock));
+    EXPECT_EQ(Incarnation::OpenKnown(*repository_, "main", kIdentity)->info().number(), 1u);
+    ASSERT_TRUE(Incarnation::Upgrade(*repository_, "main", kIdentity, clock));
+    EXPECT_EQ(Incarnation::OpenKnown(*repository_, "main", kIdentity)->info().number(), 3u);
+    EXPECT_EQ(Incarnation::OpenKnown(*repository_, "main", kUpgraded)->info().number(), 2u);
+    for (auto result : {Incarnation::OpenKnown(*repository_, "main", kOther),
+                        Incarnation::OpenKnown(*repository_, "none", kIdentity)}) {
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().code, ErrorCode::kNotFound);
+    }
+}
+
+TEST_F(IncarnationTest, OpenHolding_BackupOfAnEarlierOne_IsFoundThere) {
+    ASSERT_TRUE(Register("main", kIdentity));
+    const std::string id = "20261122T203501Z-full-3f9a";
+    format::Tombstone manifest;  // whatever stands at a manifest's key
+    ASSERT_TRUE(PutMessage(*repository_,
+                           Incarnation::OpenNewest(*repository_, "main")->keys().Manifest(id),
+                           manifest));
+    ASSERT_TRUE(Incarnation::Upgrade(*repository_, "main", kUpgraded, clock));
+    EXPECT_EQ(Incarnation::OpenHolding(*repository_, "main", id)->info().number(), 1u);
+    for (const char* other : {"20261122T203501Z-full-0000", "", "../x"})
+        EXPECT_EQ(Incarnation::OpenHolding(*repository_, "main", other)->info().number(), 2u);
+}
+
 TEST_F(IncarnationTest, Upgrade_OtherSegmentSizeOnly_GetsAFolderOfItsOwn) {
     ASSERT_TRUE(Register("main", kIdentity));
     ClusterIdentity resized = kIdentity;

@@ -140,12 +140,12 @@ sub subcommands
     return ($list // '') =~ /^  (\S+)/mg;
 }
 my %options = (
-    'init' => [qw(--data-directory)], 'config' => [], 'key create' => [qw(FILE)], 'info' => [],
-    'verify' => [qw(--backup --level)],
-    'restore' => [ qw(--target-dir --backup --target-time --target-lsn --target-xid --target-name --target-immediate --exclusive
+    'init' => [qw(--data-directory)], 'config' => [], 'key create' => [qw(FILE)], 'info' => [qw(--incarnation)],
+    'verify' => [qw(--backup --level --incarnation)],
+    'restore' => [ qw(--target-dir --backup --incarnation --target-time --target-lsn --target-xid --target-name --target-immediate --exclusive
           --target-timeline --target-action --as --delta --leave-recovery-settings --tablespace-map --tablespace-base --wal-dir) ],
-    'wal-fetch' => [qw(FILE PATH --prefetch)], 'wal-push' => [qw(PATH)], 'wal-gap' => [qw(--timeline --from --to --reason)],
-    'lineage' => [qw(--data-directory)], 'adopt' => [qw(--data-directory --timeline)]);
+    'wal-fetch' => [qw(FILE PATH --prefetch --incarnation)], 'wal-push' => [qw(PATH --incarnation)], 'wal-gap' => [qw(--timeline --from --to --reason)],
+    'lineage' => [qw(--data-directory --incarnation)], 'upgrade' => [qw(--data-directory)], 'adopt' => [qw(--data-directory --timeline)]);
 my $common = `agri_backup --help`;
 is($?, 0, 'agri_backup --help succeeds');
 like($common, qr/^ +$_ /m, "and lists $_")
