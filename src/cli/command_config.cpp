@@ -1,13 +1,30 @@
 // `config`: what is in force and from where; `key create`: a new key file.
 #include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "repo/keyring.hpp"
+#include "repo/user_key.hpp"
 
 namespace agri::cli {
+
+namespace {
+
+// What provisioning that is repeated gets: the key stays, if it is one and nobody else can read it.
+int KeepKey(const std::string& path) {
+    std::string uri = "file://";
+    for (const char c : std::filesystem::absolute(path).string())
+        uri += c == '%' ? std::string("%25") : std::string(1, c);
+    auto key = repo::LoadUserKey(uri);
+    if (!key) return Fail({}, key.error());
+    fmt::print("key {}: already there\n", path);
+    return kSuccess;
+}
+
+}  // namespace
 
 void AddConfig(CLI::App& app, CommonOptions& options, Action& action) {
     auto* command =
@@ -41,9 +58,14 @@ void AddKey(CLI::App& app, CommonOptions&, Action& action) {
     auto path = std::make_shared<std::string>();
     create->add_option("FILE", *path, "where to write it; keep a copy away from this machine")
         ->required();
-    create->callback([&action, path] {
-        action = [path]() -> int {
+    auto if_missing = std::make_shared<bool>(false);
+    create->add_flag("--if-missing", *if_missing,
+                     "succeed without a new key where FILE is a usable key already");
+    create->callback([&action, path, if_missing] {
+        action = [path, if_missing]() -> int {
             auto status = repo::CreateUserKeyFile(*path, base::SystemRandom());
+            if (!status && status.error().code == base::ErrorCode::kAlreadyExists && *if_missing)
+                return KeepKey(*path);
             if (!status) return Fail({}, status.error());
             fmt::print(
                 "key written to {}\n"

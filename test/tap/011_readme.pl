@@ -140,7 +140,7 @@ sub subcommands
     return ($list // '') =~ /^  (\S+)/mg;
 }
 my %options = (
-    'init' => [qw(--data-directory)], 'config' => [], 'key create' => [qw(FILE)], 'info' => [qw(--incarnation)],
+    'init' => [qw(--data-directory)], 'config' => [], 'key create' => [qw(FILE --if-missing)], 'info' => [qw(--incarnation)],
     'verify' => [qw(--backup --level --incarnation)],
     'restore' => [ qw(--target-dir --backup --incarnation --target-time --target-lsn --target-xid --target-name --target-immediate --exclusive
           --target-timeline --target-action --as --delta --leave-recovery-settings --tablespace-map --tablespace-base --wal-dir) ],
