@@ -1,13 +1,15 @@
-# Debian's layout: configuration in /etc/postgresql, data in /var/lib/postgresql, Debian's own tools. The whole
-# of it is private to this test: in a mount namespace, folders of ours stand in the place of those folders.
+# Debian's layout: configuration in /etc/postgresql, data in /var/lib/postgresql, Debian's own tools; and several
+# clusters on one machine, each with its own file in /etc/agri_backup. The whole of it is private to this test: in a mount
+# namespace, folders of ours stand in the place of those folders.
 use strict;
 use warnings;
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
+use Document;
 
 my ($major) = `pg_config --version` =~ /(\d+)/;
 my $name = "agri_test_$$";
@@ -19,9 +21,11 @@ my %instead = (
     '/etc/postgresql' => "$root/etc",
     '/var/lib/postgresql' => "$root/lib",
     '/var/log/postgresql' => "$root/log");
-mkdir "$root/$_" for qw(etc lib log run);
+mkdir "$root/$_" for qw(etc lib log run machine_etc whole_etc whole_etc/agri_backup whole_etc/postgresql);
+# /etc has no folder of ours to stand in for: all of it is the machine's by links, but for two.
+symlink "$root/machine_etc/" . basename($_), "$root/whole_etc/" . basename($_) for grep { !m{/(postgresql|agri_backup)$} } glob '/etc/*';
 my @inside = ('unshare', '-U', '-m', '--map-current-user', '--keep-caps', 'sh', '-c',
-    join(' && ', map { "mount --bind '$instead{$_}' '$_'" } sort keys %instead)
+    "mount --rbind /etc $root/machine_etc && mount --bind $root/whole_etc /etc && " . join(' && ', map { "mount --bind '$instead{$_}' '$_'" } sort keys %instead)
       . ' && exec setpriv --inh-caps=-all --ambient-caps=-all "$@"', 'sh');
 
 plan skip_all => "pg_createcluster is not installed (package postgresql-common)" if !-x '/usr/bin/pg_createcluster';
@@ -45,9 +49,9 @@ sub inside_ok { my ($title, @command) = @_; my ($code, $out, $err) = run_inside(
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 sub sql
 {
-    my ($sql) = @_;
+    my ($sql, $at) = @_;
     my ($out, $err);
-    IPC::Run::run([ 'psql', '-X', '-At', '-v', 'ON_ERROR_STOP=1', '-h', "$root/run", '-p', $port, '-d', 'postgres' ], '<', \$sql, '>', \$out, '2>', \$err)
+    IPC::Run::run([ 'psql', '-X', '-At', '-v', 'ON_ERROR_STOP=1', '-h', "$root/run", '-p', $at // $port, '-d', 'postgres' ], '<', \$sql, '>', \$out, '2>', \$err)
       or die "$sql: $err";
     chomp $out;
     return $out;
@@ -137,6 +141,43 @@ wait_for_end_of_recovery();
 is(sql('SHOW work_mem'), '5MB', 'with the configuration of the backup');
 is(rows(), $truth, 'every row is there');
 stop_server("$root/lib/$major/copy");
+
+# --- several clusters: a name and a file each, one repository
+my $document = Document->new('docs/operations.md', in => '009_restore_debian', places => [
+    '/srv/agri_backup/main' => "$root/repository", '/etc/agri_backup/main.key' => "$root/key", 'sudo -u postgres ' => '' ]);
+my ($file, $settings, $info) = map { $document->next_block($_) } qw(shop.conf postgresql.conf sh);
+$document->ends;
+sub write_to { my ($path, $text) = @_; open my $to, '>>', $path or die "$path: $!"; print $to $text; close $to or die; return }
+my %port = map { $_ => PostgreSQL::Test::Cluster::get_free_port() } qw(shop farm);
+my %backups;
+for my $cluster (sort keys %port)
+{
+    my $at = $port{$cluster};
+    inside_ok("$cluster: pg_createcluster", 'pg_createcluster', $major, "${cluster}_$$", '--port', $at, '--socketdir', "$root/run", '--', '--auth=trust', '--no-sync');
+    write_to("$root/whole_etc/agri_backup/$cluster.conf", $file =~ s/shop/$cluster/gr);
+    write_to("$root/etc/$major/${cluster}_$$/postgresql.conf", "shared_preload_libraries = 'agri_backup'\narchive_mode = on\narchive_library = 'agri_backup'\nlisten_addresses = ''\n" . $settings =~ s/shop/$cluster/gr);
+    inside_ok("$cluster: pg_ctlcluster start", 'pg_ctlcluster', $major, "${cluster}_$$", 'start');
+    sql("CREATE EXTENSION agri_backup; CREATE TABLE fields AS SELECT '$cluster' AS name", $at);
+    sql('SELECT agri_init()', $at);
+    $backups{$cluster} = sql('SELECT agri_backup_now()', $at);
+    sql("INSERT INTO fields VALUES ('after')", $at);
+    is(sql("SELECT hint FROM agri_check() WHERE NOT ok", $at), '', "$cluster: agri_check() finds nothing, by its file in /etc/agri_backup");
+}
+for my $cluster (sort keys %port)
+{
+    $out = inside_ok("$cluster: info", 'sh', '-c', "PATH=" . dirname($program) . ":\$PATH; " . $info =~ s/shop/$cluster/gr);
+    my %listed = map { $_ => 1 } $out =~ /(\d{8}T\d{6}Z-full-\w{4})/g;
+    is(join(' ', sort keys %listed), $backups{$cluster}, "$cluster: its own backup alone");
+}
+inside_ok('one of them is stopped', 'pg_ctlcluster', $major, "shop_$$", 'stop');
+system('rm', '-rf', "$root/lib/$major/shop_$$");
+inside_ok('and restored beside the running other', $program, '--cluster', 'shop', 'restore', '--target-dir', "/var/lib/postgresql/$major/shop_$$");
+inside_ok('pg_ctlcluster start', 'pg_ctlcluster', $major, "shop_$$", 'start');
+wait_for('the end of recovery', sub { (eval { sql('SELECT pg_is_in_recovery()', $port{shop}) } // '') eq 'f' });
+is(sql("SELECT string_agg(name, ',' ORDER BY name) FROM fields", $port{shop}), 'after,shop', 'every row of its own');
+wait_for("$_: archiving", sub { sql('SELECT pg_create_restore_point($$x$$), pg_switch_wal()', $port{$_}); sql('SELECT state FROM agri_backup.status', $port{$_}) eq 'ok' }) for sort keys %port;
+is(sql('SELECT count(*) FROM agri_verify()', $port{$_}), '0', "$_: agri_verify() finds nothing") for sort keys %port;
+inside_ok("pg_ctlcluster stop", 'pg_ctlcluster', $major, "${_}_$$", 'stop') for sort keys %port;
 
 # Servers started by printed commands are not the test framework's to stop.
 END

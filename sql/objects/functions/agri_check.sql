@@ -13,6 +13,7 @@ DECLARE
     newest record;
     library text := current_setting('archive_library');
     command text := current_setting('archive_command');
+    leftover text;
     repository_ok boolean := false;
     in_sql text;
     on_disk text;
@@ -103,6 +104,16 @@ BEGIN
     detail := CASE WHEN ok THEN format('newest: %s, ended %s', newest.backup_id, newest.stop_time)
         WHEN repository_ok THEN 'there is no backup' ELSE 'unknown' END;
     hint := CASE WHEN NOT ok THEN 'Take one: SELECT agri_backup_now().' END;
+    RETURN NEXT;
+
+    -- What a restore wrote for its own recovery. Settings that are to change at the next start are settled.
+    SELECT string_agg(s.name, ', ' ORDER BY s.name) INTO leftover FROM pg_settings AS s
+        WHERE s.name IN ('recovery_target', 'recovery_target_lsn', 'recovery_target_name', 'recovery_target_time',
+            'recovery_target_timeline', 'recovery_target_xid')
+            AND s.setting NOT IN ('', 'latest') AND NOT s.pending_restart;
+    name := 'recovery target'; ok := pg_is_in_recovery() OR leftover IS NULL;
+    detail := CASE WHEN ok THEN 'none is left of a restore' ELSE format('left of a restore: %s', leftover) END;
+    hint := CASE WHEN NOT ok THEN 'It would apply again if this server became a standby. Run ALTER SYSTEM RESET for each, then reload the server.' END;
     RETURN NEXT;
 
     name := 'key slots'; ok := true;
