@@ -21,7 +21,7 @@ finish() {
 }
 trap finish EXIT
 
-# Another major version beside it, which 021_upgrades.pl upgrades from.
+# Another major version beside it, which 028_upgrades.pl upgrades from.
 if [ -n "${AGRI_OLD_PG_CONFIG:-}" ]; then
     AGRI_OLD_BIN=$("$here/lib/stage.sh" "$AGRI_OLD_PG_CONFIG" "$scratch/pg") || exit 1
     export AGRI_OLD_BIN

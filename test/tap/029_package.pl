@@ -35,7 +35,7 @@ is(slurp_file("$packages/left"), '', '`make uninstall` leaves nothing behind');
 
 my $node = new_server('package', install_path => $bin =~ s{/bin$}{}r);
 my $pg_ctl = "$bin/pg_ctl -D " . $node->data_dir . ' -l ' . $node->logfile . ' -m fast -w -s';
-my $document = Document->new('docs/operations.md', in => '023_package', places => [
+my $document = Document->new('docs/operations.md', in => '029_package', places => [
     'sudo -u postgres ' => '', 'sudo pg_ctlcluster 15 main' => $pg_ctl, 'sudo sed' => 'sed',
     '/etc/postgresql/15/main/postgresql.conf' => $node->data_dir . '/postgresql.conf' ]);
 

@@ -95,7 +95,7 @@ say_truth($old, 'last moment');
 # --- Its settings are there before pg_upgrade, with all of ours
 my $new = make_cluster('new', 0);
 my %pg_ctl = map { my ($node, $bin) = @$_; ($node->name => "$bin/pg_ctl -D @{[ $node->data_dir ]} -l @{[ $node->logfile ]} -m fast -w -s") } [ $old, $old_bin ], [ $new, $new_bin ];
-my $document = Document->new('docs/operations.md', in => '021_upgrades', places => [
+my $document = Document->new('docs/operations.md', in => '028_upgrades', places => [
     'sudo -u postgres ' => '',
     '/usr/lib/postgresql/15/bin' => $old_bin, '/usr/lib/postgresql/17/bin' => $new_bin,
     'sudo pg_ctlcluster 15 main' => $pg_ctl{old}, 'sudo pg_ctlcluster 17 main' => $pg_ctl{new},
