@@ -3,7 +3,9 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
+#include <new>
 #include <string_view>
 
 #include "base/version.hpp"
@@ -84,6 +86,13 @@ int main(int argc, char** argv) {
     agri::cli::InstallInterruptHandlers();
     try {
         return agri::cli::Run(argc, argv);
+    } catch (const std::bad_alloc&) {
+        // Composing a message would take memory.
+        (void)std::fputs(
+            "agri_backup: error: out of memory\n"
+            "agri_backup: hint: Lower --memory-limit or --parallel, or give it more.\n",
+            stderr);
+        return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
     } catch (const std::exception& error) {
         fmt::print(stderr, "agri_backup: error: {}\n", error.what());
         return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;

@@ -23,7 +23,14 @@ constexpr const char* kCrashed = "20261124T203501Z-full-0001";
 
 class CrashedBackupsTest : public testing::Test {
    protected:
-    void Remove() { RemoveCrashedBackups(repository.incarnation(), kOwn, context.get()); }
+    void Remove() {
+        FirstError lost;
+        const repo::LeaseOptions options{.name = "backup", .time_to_live = std::chrono::hours(1)};
+        LeaseKeeper lease(Must(repo::LeaseGuard::Acquire(repository.incarnation(), options,
+                                                         repository.clock, base::SystemRandom())),
+                          options.time_to_live, lost);
+        RemoveCrashedBackups(repository.incarnation(), kOwn, lease, context.get());
+    }
     void PutIntent(const std::string& id) {
         repo::format::BackupIntent intent;
         intent.set_backup_id(id);

@@ -37,7 +37,7 @@ sql('UPDATE noise SET i = -i WHERE i % 7 = 0; SELECT pg_switch_wal()');
 wait_for('another archiving process', sub { canary_sings($canary); sql("SELECT coalesce(archiving_pid <> $pid, false) FROM agri_backup.status") eq 't' });
 like(slurp_file($node->logfile), qr/\[$pid\] critical agri_backup archiving: out of memory/, 'it says that it has none, and ends');
 wait_archived($node);
-is(sql('SELECT state FROM agri_backup.status'), 'ok', 'and archiving goes on');
+ok(wait_for('its state', sub { sql('SELECT state FROM agri_backup.status') eq 'ok' }), 'and archiving goes on');
 
 # A backup that slow storage keeps busy gets none.
 $node->append_conf('postgresql.conf', "agri_backup.rate_limit = '2MB'");

@@ -110,7 +110,7 @@ like(($node->psql('postgres', 'SELECT agri_backup_now()'))[2], qr/could not acce
 my $at = -s $node->logfile;
 $node->stop('fast');
 ok(!$node->start(fail_ok => 1), 'the server does not start');
-like(log_from($at), qr/FATAL:  could not access file "agri_backup": No such file/, 'and says why');
+like(log_from($at), qr/FATAL:  could not load library "agri_backup": .*No such file/, 'and says why');
 install('next');
 $node->start;
 archives('with the files back');
@@ -126,7 +126,7 @@ is(status('state'), 'not preloaded', 'without the preload nothing is archived, a
 uninstall();
 $at = -s $node->logfile;
 $node->restart;
-wait_for('the words of the archiver', sub { return log_from($at) =~ /could not access file "agri_backup"/ });
+wait_for('the words of the archiver', sub { return log_from($at) =~ /could not load library "agri_backup"/ });
 is(value('SELECT count(*) FROM truth'), 2, 'and without the files the server serves its sessions');
 install('next');
 PostgreSQL::Test::Utils::append_to_file($node->data_dir . '/postgresql.conf', "shared_preload_libraries = 'agri_backup'\n");
