@@ -44,7 +44,7 @@ class RestoreRun {
     Status MakeReady();
     Status RestoreAll();
     Status Describe();
-    Status NoteIncarnation();
+    Status WarnOfIncarnation();
 
     const repo::Incarnation& incarnation_;
     const RestoreRequest& request_;
@@ -90,9 +90,26 @@ Status RestoreRun::CheckOriginalStopped() const {
             "clone or --as standby.");
 }
 
+// It starts as the server it was, which is not the cluster that the repository takes WAL from now.
+Status RestoreRun::WarnOfIncarnation() {
+    const auto& own = incarnation_.info();
+    AGRI_ASSIGN(const auto newest,
+                repo::Incarnation::OpenNewest(incarnation_.repository(), incarnation_.cluster()));
+    if (newest.info().folder() == own.folder()) return {};
+    std::string warning = fmt::format(
+        "this is the cluster as it was before an upgrade: incarnation {}, PostgreSQL {}; in force "
+        "is {}, PostgreSQL {}",
+        own.number(), own.major_version(), newest.info().number(), newest.info().major_version());
+    if (request_.role != RestoreRole::kClone)
+        warning += "; it archives nothing unless \"agri_backup upgrade\" leads back to it";
+    result_.plan.warnings.push_back(std::move(warning));
+    return {};
+}
+
 Status RestoreRun::Decide() {
     AGRI_ASSIGN(target_, CheckTargetDirectory(request_));
     AGRI_ASSIGN(result_.plan, Plan());
+    AGRI_TRY(WarnOfIncarnation());
     AGRI_TRY(CheckOriginalStopped());
     const repo::format::ManifestHeader& backup = result_.plan.backup;
     AGRI_TRY(CheckSameBackup(target_, request_, backup));
@@ -169,22 +186,6 @@ Status RestoreRun::Describe() {
           MakeRestoreNotes({*manifest_, *layout_, request_, owners_, facts.bin_folder}),
           start.notes})
         result_.notes.insert(result_.notes.end(), notes.begin(), notes.end());
-    return NoteIncarnation();
-}
-
-// It starts as the server it was, which is not the cluster that the repository takes WAL from now.
-Status RestoreRun::NoteIncarnation() {
-    const auto& own = incarnation_.info();
-    AGRI_ASSIGN(const auto newest,
-                repo::Incarnation::OpenNewest(incarnation_.repository(), incarnation_.cluster()));
-    if (newest.info().folder() == own.folder()) return {};
-    std::string note = fmt::format(
-        "this is the cluster as it was before an upgrade: incarnation {}, PostgreSQL {}; in force "
-        "is {}, PostgreSQL {}",
-        own.number(), own.major_version(), newest.info().number(), newest.info().major_version());
-    if (request_.role != RestoreRole::kClone)
-        note += "; it archives nothing unless \"agri_backup upgrade\" leads back to it";
-    result_.notes.push_back(std::move(note));
     return {};
 }
 
