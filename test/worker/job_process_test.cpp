@@ -150,13 +150,17 @@ TEST_F(JobProcessTest, Backup_Clone_Refused) {
     EXPECT_EQ(session_->Await("FAILED").Get("code"), "cluster_state");
 }
 
-TEST_F(JobProcessTest, Verify_SoundRepository_NoRows) {
+TEST_F(JobProcessTest, Verify_NoBackup_IsARow) {
     cluster_.Init();
     Start(Job("verify").Set("level", "contents"));
     const Message done = session_->Next();
     ASSERT_EQ(done.verb, "DONE") << done.Get("message");
-    EXPECT_EQ(done.Get("rows"), "0");
-    EXPECT_EQ(cluster_.State("jobs/job-1.rows.json"), nlohmann::json::array());
+    EXPECT_EQ(done.Get("rows"), "1");
+    EXPECT_EQ(done.Get("message"), "checked 0 backups, 0 packs, 0 WAL segments: 1 finding");
+    const nlohmann::json rows = cluster_.State("jobs/job-1.rows.json");
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0]["severity"], "error");
+    EXPECT_EQ(rows[0]["problem"], "cluster \"main\" has no backup");
 }
 
 TEST_F(JobProcessTest, Refresh_NoRepository_FailsWithWhatToDo) {
