@@ -31,8 +31,8 @@ quickstart:
 
 test:
 	@.ci/install_packages all
-	@$(MAKE) -s -j$$(nproc) all unit-build
-	@$(MAKE) -s installcheck
+	@$(MAKE) -s -j$$(nproc) -Otarget all unit
+	@test/run.sh $(PG_CONFIG) $(SUITE)
 
 installcheck: all unit
 	@test/run.sh $(PG_CONFIG) $(SUITE)

@@ -34,7 +34,7 @@ rm -rf "$scratch/test/expected"
 cp -r "$here/../expected" "$scratch/test/expected"
 chown -R "$AGRI_USER" "$scratch/test"
 cd "$scratch" || exit 1
-export LC_ALL=C.UTF-8 AGRI_PROGRAM=$scratch/pg/usr/local/bin/agri_backup
+export LC_ALL=C.UTF-8 AGRI_PROGRAM=$scratch/pg/usr/local/bin/agri_backup AGRI_SCRATCH=$scratch AGRI_BIN=$bin
 # The tests themselves cannot become another user; as root, we can lend them nobody.
 if [ "$(id -u)" = 0 ] && setpriv=$(command -v setpriv) &&
     install -o nobody -g "$(id -gn "$AGRI_USER")" -m 4750 "$setpriv" "$scratch/as_nobody"; then
@@ -75,38 +75,24 @@ unix_socket_directories = '$scratch'"
     as_user "$bin/pg_ctl" -D "$data" -m fast -w -s stop
 }
 
-# One test is about the program as root runs it: that one is lent it, where the tests run as root, for as long
-# as it takes.
-lend_root() { # FILE
-    unset AGRI_AS_ROOT
-    [ "$(id -u)" = 0 ] && [ "$(basename "$1")" = 021_superuser.pl ] || return 0
-    install -o root -g "$(id -gn "$AGRI_USER")" -m 4750 "$AGRI_PROGRAM" "$scratch/as_root"
-    export AGRI_AS_ROOT=$scratch/as_root
-}
-
-# What the release after this one installs, for the test that upgrades to it.
-stage_packages() {
-    export AGRI_PACKAGES=$scratch/packages
-    "$here/lib/stage_next.sh" "$pg_config" "$AGRI_PACKAGES" && chown -R "$AGRI_USER" "$AGRI_PACKAGES"
-}
-
+# One more at a time than there are processors (JOBS), because they wait more than they work. One that counts what the
+# whole machine does says "Runs alone".
 run_tap() { # FILES
-    mkdir -p "$scratch/tmp_check"
-    chown "$AGRI_USER" "$scratch/tmp_check"
-    local file
+    local file together=() alone=()
+    [ $# = 0 ] && return
+    mkdir -p "$scratch/tap" "$scratch/ports"
+    chown "$AGRI_USER" "$scratch/ports"
     for file in "$@"; do
-        lend_root "$file"
-        if [[ $file == *_package.pl ]] && ! stage_packages; then count 1 "$(basename "$file")"; continue; fi
-        as_user env PATH="$bin:$PATH" TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" \
-            TESTLOGDIR="$scratch/tmp_check/log" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-            prove --timer -I "$pgxs/src/test/perl" -I "$scratch/test/tap" "$file"
-        local status=$?
-        rm -f "$scratch/as_root"
-        [ $status = 0 ] || tail -n 40 "$scratch"/tmp_check/log/*"$(basename "$file" .pl)"* >&2
-        count $status "$(basename "$file")"
-        # Data directories of a finished test are of no use any more.
-        [ "${KEEP:-0}" = 1 ] || rm -rf "$scratch"/tmp_check/t_*
+        if grep -q '^# .*Runs alone' "$file"; then alone+=("$file"); else together+=("$file"); fi
     done
+    for_each_file "${JOBS:-$(($(nproc) + 1))}" "${together[@]}"
+    for_each_file 1 "${alone[@]}"
+    for file in "$@"; do count "$([ -e "$scratch/tap/$(basename "$file" .pl)/passed" ]; echo $?)" "$(basename "$file")"; done
+}
+for_each_file() { # JOBS FILES
+    local jobs=$1
+    shift
+    [ $# = 0 ] || printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" "$here/lib/tap.sh" "$pg_config"
 }
 
 # With a small data set, and left running: what it then says to type is typed.
@@ -126,14 +112,16 @@ run_quickstart() {
     count $? quickstart
 }
 
+files=()
 for suite in "${suites[@]}"; do
     case $suite in
         regress) run_regress ;;
         pgtap) run_pgtap ;;
         quickstart) run_quickstart ;;
-        tap) run_tap "$scratch"/test/tap/*.pl ;;
-        *) run_tap "$scratch/test/tap/$suite" ;;
+        tap) files+=("$scratch"/test/tap/*.pl) ;;
+        *) files+=("$scratch/test/tap/$suite") ;;
     esac
 done
+run_tap "${files[@]}"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -83,9 +83,9 @@ Result<bool> ArchivingLoop::Run() {
         BeginWork();
         report_.StartIfDue(phase_ == Phase::kRunning ? target_ : nullptr);
         UpdateState();
+        if (!server_gone_) status_.WriteIfDue();  // who hears that a file is archived sees it too
         AnswerWaiting();
         waiting_.SaySigns(now, server_);
-        if (!server_gone_) status_.WriteIfDue();
         PollOnce();
     }
     if (!server_gone_) status_.Write();

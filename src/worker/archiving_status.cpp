@@ -148,6 +148,8 @@ json ArchivingStatus::Document() const {
 }
 
 base::MonotonicTime ArchivingStatus::NextWrite() const {
+    // A turn for the worse or the better is seen at once; work that goes on is seen now and then.
+    if (state_ != written_state_) return written_;
     return written_ + (is_changed_ ? options_.shortest_pause : options_.longest_pause);
 }
 
@@ -157,6 +159,7 @@ void ArchivingStatus::WriteIfDue() {
 
 void ArchivingStatus::Write() {
     written_ = environment_.clock.Monotonic();
+    written_state_ = state_;
     is_changed_ = false;
     auto written = WriteState(kArchivingState, Document());
     if (!written && !write_failed_) environment_.log->warn("{}", written.error().ToString());

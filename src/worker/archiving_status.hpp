@@ -1,5 +1,6 @@
 // state/archiving.json: what archiving does, as agri_backup.status shows it. Written when something
-// changed, not too often, and from time to time so that its as_of says that the process lives.
+// changed, not too often except when the state turns, and from time to time so that its as_of says that
+// the process lives.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +16,7 @@ namespace agri::worker {
 enum class ArchivingState { kStarting, kOk, kFailing, kClone };
 
 struct StatusOptions {
-    std::chrono::milliseconds shortest_pause{500};  // between two writes
+    std::chrono::milliseconds shortest_pause{500};  // between two writes of the same state
     std::chrono::milliseconds longest_pause{10000};
 };
 
@@ -56,6 +57,7 @@ class ArchivingStatus {
     std::optional<uint64_t> waiting_segments_;
     WalRate rate_;
     bool is_changed_ = true;
+    ArchivingState written_state_ = ArchivingState::kStarting;
     bool write_failed_ = false;
     base::MonotonicTime written_{};
 };

@@ -161,6 +161,7 @@ for my $cluster (sort keys %port)
     sql('SELECT agri_init()', $at);
     $backups{$cluster} = sql('SELECT agri_backup_now()', $at);
     sql("INSERT INTO fields VALUES ('after')", $at);
+    wait_for('archiving', sub { sql('SELECT state FROM agri_backup.status', $at) eq 'ok' });
     is(sql("SELECT hint FROM agri_check() WHERE NOT ok", $at), '', "$cluster: agri_check() finds nothing, by its file in /etc/agri_backup");
 }
 for my $cluster (sort keys %port)

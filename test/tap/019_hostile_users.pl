@@ -98,9 +98,11 @@ SKIP:
 {
     my $as_other = $ENV{AGRI_AS_NOBODY};    # lent by test/run.sh
     skip 'another user is needed: run the tests as root', 5 unless $as_other;
-    my $knock = 'use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or print("refused: $!"), exit;'
+    # From its folder, because the socket's whole path may be longer than an address may be.
+    my $knock = 'use IO::Socket::UNIX; chdir $ARGV[0] or print("refused: $!"), exit;'
+      . ' my $s = IO::Socket::UNIX->new(Peer => "pgsql_tmp.archive.sock") or print("refused: $!"), exit;'
       . ' $SIG{PIPE} = "IGNORE"; syswrite $s, "x" x 64; my $n = sysread $s, my $got, 100; print $n ? "answered" : "hung up"';
-    my $knock_as = sub { my $answer = ''; IPC::Run::run([ @_, $^X, '-e', $knock, "$data/agri_backup/pgsql_tmp.archive.sock" ], '<', \undef, '>', \$answer, '2>', \my $problem); return $answer . ($problem // '') };
+    my $knock_as = sub { my $answer = ''; IPC::Run::run([ @_, $^X, '-e', $knock, "$data/agri_backup" ], '<', \undef, '>', \$answer, '2>', \my $problem); return $answer . ($problem // '') };
     my @other = ($as_other, '--reuid', 'nobody', '--keep-groups');
     is($knock_as->(@other), 'refused: Permission denied', 'another user cannot reach the socket');
     my @opened = ($data, "$data/agri_backup", "$data/agri_backup/pgsql_tmp.archive.sock");

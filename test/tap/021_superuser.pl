@@ -41,7 +41,7 @@ is(strangers($of->{folder}), '', 'all that it put into the repository belongs to
 my $folder = free_folder('restored');
 ($code, $out, $err) = as_root_here('restore', '--target-dir', $folder);
 is($code, 0, 'restore') or diag("$out\n$err");
-like($out, qr/^  sudo -u \S+ .*pg_ctl /m, 'the command that starts the server is for its user');
+like($out, qr/^  (?:sudo -u|runuser -u) \S+ .*pg_ctl /m, 'the command that starts the server is for its user');
 is(strangers($folder), '', 'every restored file belongs to the server');
 is(strangers($of->{folder}), '', 'and so does the claim in the repository');
 # Its restore_command runs what root ran; here that would be as root again, as it would not be in /usr/bin.

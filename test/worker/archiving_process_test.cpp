@@ -15,11 +15,11 @@ class ArchivingProcessTest : public testing::Test {
         std::optional<Peer> control;
     };
 
-    static worker::ArchivingOptions Fast() {
+    worker::ArchivingOptions Fast() const {
         using std::chrono::milliseconds;
         worker::ArchivingOptions options;
         options.backoff = {milliseconds(20), milliseconds(100)};
-        options.status = {milliseconds(10), milliseconds(1000)};
+        options.status = status_;
         options.report_pause = milliseconds(10);
         options.look_interval = milliseconds(200);
         options.working_interval = milliseconds(50);
@@ -72,6 +72,7 @@ class ArchivingProcessTest : public testing::Test {
         return nullptr;
     }
 
+    worker::StatusOptions status_{std::chrono::milliseconds(10), std::chrono::milliseconds(1000)};
     Child postmaster_{[] { return pause(); }};
     WorkerCluster cluster_;
     Instance first_;
@@ -109,6 +110,21 @@ TEST_F(ArchivingProcessTest, Archive_NothingAskedYet_LeavesOthersWalAlone) {
     Start();
     AwaitState([](const auto& s) { return s["state"] == "ok" && s["waiting_segments"] == 1; });
     EXPECT_EQ(cluster_.Archived(WorkerCluster::SegmentName(3)), "");
+}
+
+// Whoever is told that archiving works finds no old failure in agri_backup.status.
+TEST_F(ArchivingProcessTest, Status_StateTurns_WrittenBeforeTheAnswer) {
+    status_ = {std::chrono::hours(1), std::chrono::hours(1)};
+    Start();
+    const std::string name = cluster_.PutSegment(3);
+    EXPECT_EQ(Ask(name).verb, "FAILED");
+    EXPECT_EQ(cluster_.State("state/archiving.json")["state"], "failing");
+    cluster_.Init();
+    EXPECT_EQ(first_.control->Next().verb, "WAKE");
+    EXPECT_EQ(Ask(name).verb, "DURABLE");
+    const auto state = cluster_.State("state/archiving.json");
+    EXPECT_EQ(state["state"], "ok");
+    EXPECT_TRUE(state["failing_since"].is_null());
 }
 
 TEST_F(ArchivingProcessTest, Archive_StorageGone_FailsThenWakesWhenItIsBack) {
