@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "repo/keyring.hpp"
@@ -41,7 +41,7 @@ void AddConfig(CLI::App& app, CommonOptions& options, Action& action) {
                     {{"setting", row.name}, {"value", row.value}, {"source", row.source}});
             }
             if (options.json)
-                fmt::print("{}\n", nlohmann::json{{"format", 1}, {"settings", rows}}.dump(2));
+                fmt::print("{}\n", base::ToIndented({{"format", 1}, {"settings", rows}}));
             else
                 fmt::print("{}", table.ToString());
             auto settings = builder->Build();

@@ -1,4 +1,5 @@
 // `info`: backups, WAL and recovery windows, in the words and figures of the SQL views.
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "engine/report.hpp"
@@ -9,7 +10,7 @@ namespace {
 
 std::string Text(const nlohmann::json& value) {
     if (value.is_null()) return "-";
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    return value.is_string() ? value.get<std::string>() : base::ToLine(value);
 }
 
 std::string Bytes(const nlohmann::json& value) {

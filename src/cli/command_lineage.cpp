@@ -1,7 +1,7 @@
 // `lineage`: who was and is the writer of a cluster, and what this data directory has to do with
 // it.
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "repo/claim.hpp"
@@ -60,7 +60,7 @@ void PrintJson(const Claims& claims, const std::string& data_directory, uint64_t
         document["data_directory"] = {{"path", data_directory},
                                       {"epoch", known},
                                       {"standing", Standing(data_directory, known, claims)}};
-    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", base::ToIndented(document));
 }
 
 int Print(const CommonOptions& options, const std::string& data_directory,

@@ -2,9 +2,9 @@
 // ends with the command that starts the server.
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "base/count.hpp"
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
@@ -96,7 +96,7 @@ void PrintResult(const CommonOptions& options, const engine::RestoreResult& resu
                                    {"notes", result.notes},
                                    {"configuration_folder", result.configuration_folder},
                                    {"start_command", result.start_command}};
-        fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        fmt::print("{}\n", base::ToIndented(document));
         return;
     }
     fmt::print("restored {} files, {}", result.files, HumanBytes(result.bytes));

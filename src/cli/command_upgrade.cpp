@@ -1,6 +1,6 @@
 // `upgrade`: an operator's word that this data directory goes on under the cluster's name.
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "engine/upgrade.hpp"
 
@@ -16,7 +16,7 @@ void PrintJson(const engine::UpgradeOutcome& outcome, const std::string& cluster
         {"changed", outcome.IsChange()},
         {"major_version", outcome.now.major_version()},
         {"system_identifier", std::to_string(outcome.now.system_identifier())}};
-    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", base::ToIndented(document));
 }
 
 void PrintText(const engine::UpgradeOutcome& outcome, const std::string& cluster) {

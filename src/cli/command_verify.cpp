@@ -1,6 +1,6 @@
 // `verify`: a line a finding; exit code 14 when there is one.
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
@@ -26,7 +26,7 @@ void Print(const CommonOptions& options, const std::vector<engine::Finding>& fin
                                    {"wal_segments", summary.wal_segments},
                                    {"bytes", summary.bytes},
                                    {"findings", rows}};
-        fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        fmt::print("{}\n", base::ToIndented(document));
         return;
     }
     Table table({"severity", "backup", "object", "problem", "hint"});

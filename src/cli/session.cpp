@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cli/command.hpp"
 
 namespace agri::cli {
@@ -146,7 +146,7 @@ int Fail(const CommonOptions& options, const base::Error& error) {
                                      {"message", error.message},
                                      {"detail", error.detail},
                                      {"hint", error.hint}}}};
-        fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        fmt::print("{}\n", base::ToIndented(document));
     }
     fmt::print(stderr, "agri_backup: error: {}\n", error.message);
     if (!error.detail.empty()) fmt::print(stderr, "agri_backup: detail: {}\n", error.detail);

@@ -4,9 +4,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json.hpp"
 #include "engine/backup_manifest.hpp"
 #include "engine/include_folders.hpp"
 #include "engine/recovery_config.hpp"
@@ -143,7 +143,7 @@ Status RestoreFinish::WriteRole() {
         {"restored", base::FormatTime(input_.context.clock.Now())},
     };
     AGRI_TRY(data_.MakeFolder("agri_backup"));
-    return WriteGenerated(std::string(kRoleFile), json.dump() + "\n");
+    return WriteGenerated(std::string(kRoleFile), base::ToLine(json) + "\n");
 }
 
 // The successor of the original, and a standby, know its claim: when one is promoted to a timeline

@@ -4,8 +4,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "engine/restore_layout.hpp"
 
 namespace agri::engine {
@@ -26,7 +26,7 @@ std::optional<RestoreMarker> ReadMarker(const std::string& data_directory) {
     if (lstat(path.c_str(), &info) != 0) return std::nullopt;
     auto content = base::ReadWholeFile(path, kMaxMarkerBytes);
     if (!content) return RestoreMarker{};
-    const auto json = nlohmann::json::parse(base::AsText(*content), nullptr, false);
+    const auto json = base::ParseJson(base::AsText(*content));
     if (!json.is_object()) return RestoreMarker{};
     const auto text = [&](const char* key) {
         auto found = json.find(key);
@@ -49,7 +49,7 @@ Result<Fd> PlaceMarker(const TargetFolder& folder, const std::string& backup_id,
     }
     const nlohmann::json json = {
         {"backup_id", backup_id}, {"started", base::FormatTime(clock.Now())}, {"pid", getpid()}};
-    const std::string text = json.dump() + "\n";
+    const std::string text = base::ToLine(json) + "\n";
     // Never empty in between: what an unfinished restore wrote belongs to the backup it names.
     AGRI_TRY(base::WriteAllAt(fd.get(), 0, base::AsBytes(text), full));
     if (ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0)

@@ -2,9 +2,7 @@
 // because every addition to the descriptor raises its format.
 #include "repo/descriptor.hpp"
 
-#include <nlohmann/json.hpp>
-#include <set>
-
+#include "base/json.hpp"
 #include "repo/layout.hpp"
 
 namespace agri::repo {
@@ -24,23 +22,6 @@ base::Error DamagedDescriptor(std::string_view where, std::string_view problem) 
             "backups themselves are not touched by this.");
 }
 
-// Doubled members, at any depth, make the text unacceptable: readers would differ on which one
-// counts.
-std::optional<Json> ParseStrictly(std::string_view text) {
-    std::vector<std::set<std::string>> open_objects;
-    bool doubled = false;
-    auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-        if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-        if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-        if (event == Json::parse_event_t::key)
-            doubled |= !open_objects.back().insert(parsed.get<std::string>()).second;
-        return true;
-    };
-    Json json = Json::parse(text, watch, /*allow_exceptions=*/false);
-    if (doubled || !json.is_object()) return std::nullopt;
-    return json;
-}
-
 const std::string* TextMember(const Json& json, const char* name) {
     auto found = json.find(name);
     return found == json.end() ? nullptr : found->get_ptr<const std::string*>();
@@ -58,10 +39,10 @@ std::string Descriptor::Serialize() const {
 }
 
 base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_view where) {
-    auto json = ParseStrictly(text);
-    if (!json) return DamagedDescriptor(where, "it is not one JSON object");
-    auto format = json->find("format");
-    if (format == json->end() || !format->is_number_unsigned() || *format == 0)
+    const Json json = base::ParseJson(text);
+    if (!json.is_object()) return DamagedDescriptor(where, "it is not one JSON object");
+    auto format = json.find("format");
+    if (format == json.end() || !format->is_number_unsigned() || *format == 0)
         return DamagedDescriptor(where, "it says no format");
     if (*format > kRepositoryFormat)
         return base::MakeError(base::ErrorCode::kUnsupported,
@@ -69,10 +50,10 @@ base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_vi
                                format->get<uint64_t>(), kRepositoryFormat)
             .WithDetail(fmt::format("The repository is {}. Nothing was changed there.", where))
             .WithHint("Upgrade agri_backup on this machine.");
-    const std::string* id = TextMember(*json, "repository_id");
-    const std::string* sealing = TextMember(*json, "sealing");
-    const std::string* created = TextMember(*json, "created");
-    if (!id || !sealing || !created || json->size() != 4)
+    const std::string* id = TextMember(json, "repository_id");
+    const std::string* sealing = TextMember(json, "sealing");
+    const std::string* created = TextMember(json, "created");
+    if (!id || !sealing || !created || json.size() != 4)
         return DamagedDescriptor(where, "its members are not those of format 1");
     Descriptor descriptor;
     if (!base::FromHex(*id, descriptor.repository_id))

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "worker/json_value.hpp"
 
 namespace agri::worker {
@@ -32,7 +32,7 @@ void FindingsFile::Append(const engine::Finding& finding) {
                       {"problem", finding.problem},
                       {"hint", OrNull(finding.hint)}};
     if (rows_ > 0) buffer_ += ",\n";
-    buffer_ += row.dump(-1, ' ', false, json::error_handler_t::replace);
+    buffer_ += base::ToLine(row);
     ++rows_;
     if (buffer_.size() < kBufferBytes || !status_) return;
     status_ = base::WriteAll(file_.get(), base::AsBytes(buffer_), temporary());

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 namespace agri::worker {
 
@@ -59,14 +60,14 @@ bool IsClone() {
 }
 
 Status WriteState(const std::string& path, const json& document) {
-    std::string text = document.dump(-1, ' ', false, json::error_handler_t::replace);
+    std::string text = base::ToLine(document);
     return base::ReplaceFileNoSync(path, base::AsBytes(text), 0600);
 }
 
 json ReadState(const std::string& path) {
     auto bytes = base::ReadWholeFile(path, kLargestState);
     if (!bytes) return nullptr;
-    json document = json::parse(base::AsText(*bytes), nullptr, false);
+    json document = base::ParseJson(base::AsText(*bytes));
     return document.is_discarded() ? json(nullptr) : document;
 }
 
