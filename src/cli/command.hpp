@@ -76,6 +76,9 @@ void InstallInterruptHandlers();
 // their own) or, with --json, as {"error": {…}}; returns its exit code.
 int Fail(const CommonOptions& options, const base::Error& error);
 
+// What root made is of no use to the server until this command is run.
+void PrintBelongsToRoot(const std::string& chown);
+
 // What main() runs once the command line is parsed.
 using Action = std::function<int()>;
 

@@ -71,11 +71,7 @@ void AddKey(CLI::App& app, CommonOptions&, Action& action) {
                 "key written to {}\n"
                 "Keep a copy of it away from this machine: without it no backup can be restored.\n",
                 *path);
-            if (geteuid() == 0)
-                fmt::print(
-                    "It belongs to root. Give it to the user that the server runs as: "
-                    "chown USER {}\n",
-                    *path);
+            if (geteuid() == 0) PrintBelongsToRoot("chown USER " + *path);
             return kSuccess;
         };
     });

@@ -22,9 +22,7 @@ void AddInit(CLI::App& app, CommonOptions& options, Action& action) {
             fmt::print("repository {}: {}\n", (*session)->repository_settings().uri,
                        outcome->repository_created ? "created" : "already there");
             if (outcome->repository_created && data_directory->empty() && geteuid() == 0)
-                fmt::print(
-                    "It belongs to root. Give it to the user that the server runs as: "
-                    "chown -R USER FOLDER\n");
+                PrintBelongsToRoot("chown -R USER FOLDER");
             if (!data_directory->empty())
                 fmt::print("cluster {}: registered with system identifier {}\n",
                            (*session)->settings().cluster, outcome->system_identifier);

@@ -134,7 +134,7 @@ void AddTargetOptions(CLI::App& command, engine::TargetOptions& target) {
         "--target-time", target.time,
         "recover to this moment; a UTC offset is required, as in \"2026-11-22 20:15:00+01\"");
     command.add_option("--target-lsn", target.lsn, "recover to this LSN");
-    command.add_option("--target-xid", target.xid, "recover to this transaction");
+    command.add_option("--target-xid", target.xid, "recover to this transaction, as pg_current_xact_id() showed it");
     command.add_option("--target-name", target.name, "recover to this restore point");
     command.add_flag("--target-immediate", target.immediate,
                      "stop as soon as the backup is consistent");

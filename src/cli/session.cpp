@@ -138,6 +138,10 @@ void InstallInterruptHandlers() {
     signal(SIGPIPE, SIG_IGN);
 }
 
+void PrintBelongsToRoot(const std::string& chown) {
+    fmt::print("It belongs to root. Give it to the user that the server runs as: {}\n", chown);
+}
+
 int Fail(const CommonOptions& options, const base::Error& error) {
     if (options.json) {
         nlohmann::json document = {{"format", 1},

@@ -80,14 +80,10 @@ Status RestoreRun::CheckOriginalStopped() const {
     if (request_.role != RestoreRole::kOriginal) return {};
     AGRI_ASSIGN(const auto claim, repo::CurrentClaim(incarnation_));
     if (!claim) return {};
-    auto here = repo::IdentifyDataDirectory(claim->data_directory());
-    if (!here || here->host != claim->host() || here->machine_id != claim->machine_id()) return {};
-    Status stopped = CheckNoServer(claim->data_directory());
-    if (stopped) return {};
-    return std::move(stopped.error())
-        .WithHint(
-            "It writes to this repository. Stop it to replace it, or restore beside it with --as "
-            "clone or --as standby.");
+    return CheckWriterStopped(
+        *claim,
+        "It writes to this repository. Stop it to replace it, or restore beside it with --as "
+        "clone or --as standby.");
 }
 
 // It starts as the server it was, which is not the cluster that the repository takes WAL from now.

@@ -139,4 +139,12 @@ Status CheckNoServer(const std::string& data_directory) {
     return CheckProcesses(data_directory, info);
 }
 
+Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint) {
+    auto here = repo::IdentifyDataDirectory(writer.data_directory());
+    if (!here || here->host != writer.host() || here->machine_id != writer.machine_id()) return {};
+    Status stopped = CheckNoServer(writer.data_directory());
+    if (stopped) return {};
+    return std::move(stopped.error()).WithHint(std::move(hint));
+}
+
 }  // namespace agri::engine

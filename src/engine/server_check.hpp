@@ -6,11 +6,16 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "repo/claim.hpp"
 
 namespace agri::engine {
 
 // kClusterState, naming the process or the socket, when a server (or what a dead one left behind
 // and still writes) uses the directory; OK when it is certainly or most likely free.
 base::Status CheckNoServer(const std::string& data_directory);
+
+// The same for the server that holds a claim, with a hint of what to do when it runs. OK also when it is of
+// another machine, where it cannot be looked for.
+base::Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint);
 
 }  // namespace agri::engine

@@ -13,8 +13,8 @@ using base::Status;
 
 namespace {
 
-std::optional<uint32_t> ParseUint32(std::string_view text) {
-    uint32_t value = 0;
+std::optional<uint64_t> ParseNumber(std::string_view text) {
+    uint64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
@@ -45,11 +45,13 @@ Status SetPosition(const TargetOptions& options, RecoveryTarget& target) {
         target.kind = TargetKind::kLsn;
         target.lsn = *lsn;
     } else if (!options.xid.empty()) {
-        auto xid = ParseUint32(options.xid);
-        if (!xid || *xid < 3)
-            return Invalid("--target-xid", options.xid, "Transaction identifiers are numbers from 3.");
+        // pg_current_xact_id() gives 64 bits, of which WAL and recovery_target_xid know the lower half.
+        auto xid = ParseNumber(options.xid);
+        if (!xid || static_cast<uint32_t>(*xid) < 3)
+            return Invalid("--target-xid", options.xid,
+                           "Write it as pg_current_xact_id() shows it: a number from 3.");
         target.kind = TargetKind::kXid;
-        target.xid = *xid;
+        target.xid = static_cast<uint32_t>(*xid);
     } else if (!options.name.empty()) {
         target.kind = TargetKind::kName;
         target.name = options.name;
@@ -61,8 +63,8 @@ Status SetPosition(const TargetOptions& options, RecoveryTarget& target) {
 
 Status SetTimeline(const std::string& text, RecoveryTarget& target) {
     if (text.empty()) return {};
-    auto number = ParseUint32(text);
-    if (text != "latest" && text != "current" && (!number || *number == 0))
+    auto number = ParseNumber(text);
+    if (text != "latest" && text != "current" && (!number || *number == 0 || *number > UINT32_MAX))
         return Invalid("--target-timeline", text, "Use latest, current or a timeline number.");
     target.timeline = text;
     return {};

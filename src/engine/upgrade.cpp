@@ -63,18 +63,14 @@ bool IsSamePlace(const std::string& one, const std::string& other) {
     return std::filesystem::equivalent(one, other, failure);
 }
 
-// The one that would archive no longer. On another machine it cannot be looked for.
-Status CheckStopped(const repo::format::WriterClaim& writer, const std::string& data_directory) {
+// The one that would archive no longer.
+Status CheckFormerStopped(const repo::format::WriterClaim& writer,
+                          const std::string& data_directory) {
     if (IsSamePlace(writer.data_directory(), data_directory)) return {};
-    auto here = repo::IdentifyDataDirectory(writer.data_directory());
-    if (!here || here->host != writer.host() || here->machine_id != writer.machine_id()) return {};
-    Status stopped = CheckNoServer(writer.data_directory());
-    if (stopped) return {};
-    return std::move(stopped.error())
-        .WithHint(
-            "It archives as this cluster, and could not any longer. Stop it if the other data "
-            "directory takes its place; if both shall run, give that one a cluster name of its "
-            "own.");
+    return CheckWriterStopped(
+        writer,
+        "It archives as this cluster, and could not any longer. Stop it if the other data "
+        "directory takes its place; if both shall run, give that one a cluster name of its own.");
 }
 
 }  // namespace
@@ -91,7 +87,8 @@ Result<UpgradeOutcome> UpgradeCluster(repo::Repository& repository,
         AGRI_TRY(CheckNoClone(data_directory));
         AGRI_TRY(CheckNoPgUpgrade(data_directory));
         AGRI_ASSIGN(outcome.former_writer, repo::CurrentClaim(before));
-        if (outcome.former_writer) AGRI_TRY(CheckStopped(*outcome.former_writer, data_directory));
+        if (outcome.former_writer)
+            AGRI_TRY(CheckFormerStopped(*outcome.former_writer, data_directory));
     }
     AGRI_ASSIGN(const repo::Incarnation now,
                 repo::Incarnation::Upgrade(repository, cluster, identity, context.clock));

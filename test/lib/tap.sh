@@ -28,7 +28,8 @@ stage_packages() {
 
 run() {
     lend_root && stage_packages || return 1
-    as_user env PATH="$AGRI_BIN:$PATH" TESTDIR="$own" PG_TEST_PORT_DIR="$AGRI_SCRATCH/ports" \
+    as_user env PATH="$AGRI_BIN:$PATH" TESTDIR="$own" TESTDATADIR="$own/tmp_check" \
+        TESTLOGDIR="$own/tmp_check/log" PG_TEST_PORT_DIR="$AGRI_SCRATCH/ports" \
         PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
         prove --timer -I "$pgxs/src/test/perl" -I "$AGRI_SCRATCH/test/tap" "$file" && return 0
     tail -n 40 "$own"/tmp_check/log/* >&2

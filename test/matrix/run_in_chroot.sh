@@ -22,6 +22,9 @@ pivot_root . .outside
 cd /
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 mount -t proc proc /proc
+mkdir -p /dev/pts
+mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
+ln -sf pts/ptmx /dev/ptmx
 umount --lazy /.outside
 cd /agri_backup
 pg_config=/usr/lib/postgresql/$major/bin/pg_config

@@ -46,6 +46,7 @@ like($err, qr/\Q$first\E/, 'time: the first backup was chosen');
 steps_after('lsn', '1,2,3', '--as', 'clone', '--target-lsn', $at{3}{lsn});
 steps_after('xid inclusive', '1,2,3', '--as', 'clone', '--target-xid', $at{3}{xid});
 steps_after('xid exclusive', '1,2', '--as', 'clone', '--target-xid', $at{3}{xid}, '--exclusive');
+steps_after('xid with its epoch', '1,2,3', '--as', 'clone', '--target-xid', 7 * 2**32 + $at{3}{xid});
 steps_after('name', '1,2,3,4', '--as', 'clone', '--target-name', 'step 4');
 $err = steps_after('immediate', '1,2,3,4', '--as', 'clone', '--target-immediate');
 like($err, qr/\Q$second\E/, 'immediate: the newest backup was chosen');

@@ -155,7 +155,7 @@ for my $cluster (sort keys %port)
     my $at = $port{$cluster};
     inside_ok("$cluster: pg_createcluster", 'pg_createcluster', $major, "${cluster}_$$", '--port', $at, '--socketdir', "$root/run", '--', '--auth=trust', '--no-sync');
     write_to("$root/whole_etc/agri_backup/$cluster.conf", $file =~ s/shop/$cluster/gr);
-    write_to("$root/etc/$major/${cluster}_$$/postgresql.conf", "shared_preload_libraries = 'agri_backup'\narchive_mode = on\narchive_library = 'agri_backup'\nlisten_addresses = ''\n" . $settings =~ s/shop/$cluster/gr);
+    write_to("$root/etc/$major/${cluster}_$$/postgresql.conf", "shared_preload_libraries = 'agri_backup'\narchive_mode = on\narchive_library = 'agri_backup'\nlisten_addresses = ''\nssl = off\n" . $settings =~ s/shop/$cluster/gr);
     inside_ok("$cluster: pg_ctlcluster start", 'pg_ctlcluster', $major, "${cluster}_$$", 'start');
     sql("CREATE EXTENSION agri_backup; CREATE TABLE fields AS SELECT '$cluster' AS name", $at);
     sql('SELECT agri_init()', $at);
