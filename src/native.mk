@@ -20,9 +20,6 @@ USES_cli     := base codec wal storage repo engine worker cli
 # GCC warns of a member from an unnamed namespace wherever the file is not the main one, as in units.
 NATIVE_WARNINGS := -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-subobject-linkage
 NATIVE_OPT ?= -O2
-# Commands and the conversation with the server handle no bytes in bulk; -O1 compiles a quarter faster.
-NATIVE_OPT_worker ?= -O1
-NATIVE_OPT_cli ?= -O1
 NATIVE_HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS
 NATIVE_CXXFLAGS = -std=c++20 $(NATIVE_OPT) $(NATIVE_WARNINGS) $(NATIVE_HARDENING) -pthread \
 	-DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
@@ -75,7 +72,7 @@ define layer_rules
 $(BUILD)/obj/$(1)/%.o: $(UNITS)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_native)
 	@mkdir -p $$(@D)
 	@echo "  C++   $$*"
-	@$(CXX) $$(NATIVE_CXXFLAGS) $(NATIVE_OPT_$(1)) -Winvalid-pch $$(call use_pch,native) $(include_path) -MMD -MP -c -o $$@ $$<
+	@$(CXX) $$(NATIVE_CXXFLAGS) $$(call use_pch,native) $(include_path) -MMD -MP -c -o $$@ $$<
 $(BUILD)/unit-obj/$(1)/%.o: $(UNITS)/%.cpp $(SHARED)/layers/$(1)/.made $(if $(filter $(1),$(SEES_PROTO)),$(PROTO_H)) | $(PCH_unit)
 	@mkdir -p $$(@D)
 	@echo "  C++   $$* (sanitized)"

@@ -115,6 +115,27 @@ is($node->safe_psql('postgres', "SELECT agri_cancel('$id')"), 't', 'agri_cancel(
 kill 'CONT', $archiving;
 wait_for('the backup', sub { $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
 
+# How far it is and how long it will take, of a backup that is told how fast it may read.
+$node->safe_psql('postgres', "ALTER SYSTEM SET agri_backup.rate_limit = '6MB'");
+$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+$id = $node->safe_psql('postgres', 'SELECT agri_backup_now(wait => false)');
+my ($done, $total, $percent, $rate, $seconds, $phase);
+wait_for('the backup to copy for a second', sub {
+    ($done, $total, $percent, $rate, $seconds, $phase) = split /\|/, $node->safe_psql('postgres',
+        "SELECT bytes_done, bytes_total, percent, bytes_per_second, extract(epoch FROM time_remaining), phase FROM agri_backup.progress WHERE backup_id = '$id'");
+    die 'it ended before' unless defined $phase;
+    return $done > 6 << 20 });
+cmp_ok($done, '<', $total, "progress: $done of $total bytes");
+is($percent, sprintf('%.1f', 100 * $done / $total), "progress: $percent percent");
+cmp_ok($rate, '>', 0, "progress: a rate of $rate");
+cmp_ok($rate, '<', 9 << 20, 'progress: not much more than the limit');
+is(int $seconds, int(($total - $done) / $rate), "progress: $seconds s remain at this rate");
+isnt($phase, '', "progress: the phase is $phase");
+$node->safe_psql('postgres', "SELECT agri_cancel('$id')");
+wait_for('the end of it', sub { $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET agri_backup.rate_limit');
+$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+
 # A damaged page is named, recorded and shown; the backup is taken all the same.
 my $path = $node->safe_psql('postgres', "SELECT pg_relation_filepath('home')");
 $node->safe_psql('postgres', 'CHECKPOINT');
