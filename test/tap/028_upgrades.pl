@@ -16,6 +16,7 @@ my $root = PostgreSQL::Test::Utils::tempdir_short();
 chomp(my $new_bin = `pg_config --bindir`);
 my $old_bin = $ENV{AGRI_OLD_BIN} // $new_bin;
 my ($old_major, $new_major) = map { `$_/postgres --version` =~ /(\d+)\./ } $old_bin, $new_bin;
+diag("from PostgreSQL $old_major to $new_major");
 $ENV{PATH} = dirname_of(program()) . ":$ENV{PATH}";
 $ENV{AGRI_BACKUP_CONFIG} = "$root/main.conf";
 chdir $root or die;    # pg_upgrade puts its socket and its files there
