@@ -28,6 +28,15 @@ constexpr const char* kFooter =
     "11 unreachable recovery target; 12 cluster state; 13 cancelled; 14 verify found damage;\n"
     "20 other failure; 200 wal-fetch: recovery must stop.";
 
+// CLI11 breaks these texts once more from version 2.5 on.
+template <class Formatter>
+void KeepLineBreaks(Formatter& formatter) {
+    if constexpr (requires { formatter.enable_description_formatting(false); }) {
+        formatter.enable_description_formatting(false);
+        formatter.enable_footer_formatting(false);
+    }
+}
+
 void AddCommonOptions(CLI::App& app, CommonOptions& options) {
     app.add_option("--config", options.config_file, "configuration file (AGRI_BACKUP_CONFIG)");
     auto setting = [&](const char* flag, const char* name, const char* help) {
@@ -59,6 +68,7 @@ bool IsWalFetch(int argc, char** argv) {
 int Run(int argc, char** argv) {
     CLI::App app(kAbout, "agri_backup");
     app.footer(kFooter);
+    KeepLineBreaks(*app.get_formatter());
     app.set_version_flag("--version", fmt::format("agri_backup {}", base::kVersion));
     app.require_subcommand(1);
     app.fallthrough();

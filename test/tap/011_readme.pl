@@ -136,7 +136,7 @@ sub check_tables
 sub subcommands
 {
     my ($command) = @_;
-    my ($list) = `$command --help` =~ /^Subcommands:\n(.*?)(?:\n\n|\z)/ms;
+    my ($list) = `$command --help` =~ /^(?i:subcommands):\n(.*?)(?:\n\n|\z)/ms;
     return ($list // '') =~ /^  (\S+)/mg;
 }
 my %options = (
