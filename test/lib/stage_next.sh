@@ -10,6 +10,8 @@ next=$this.1
 copy=$folder/source
 install_to() { make -s -C "$1" install PG_CONFIG="$pg_config" DESTDIR="$2" >/dev/null; }
 
+# Twice, as provisioning that is repeated does.
+install_to "$here" "$folder/this"
 install_to "$here" "$folder/this"
 install_to "$here" "$folder/gone"
 make -s -C "$here" uninstall PG_CONFIG="$pg_config" DESTDIR="$folder/gone" >/dev/null

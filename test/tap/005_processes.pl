@@ -12,7 +12,7 @@ my $of = repository_of($node);
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT 1 AS a');
 my $canary = session($node);
 my $canary_pid = $canary->query_safe('SELECT pg_backend_pid()');
-sub canary_sings { my ($when) = @_; is($canary->query_safe('SELECT pg_backend_pid()'), $canary_pid, "$when: the canary's session lives") }
+sub sings { my ($when) = @_; is($canary->query_safe('SELECT pg_backend_pid()'), $canary_pid, "$when: the canary's session lives") }
 sub status { my ($column) = @_; return $node->safe_psql('postgres', "SELECT $column FROM agri_backup.status") }
 
 wait_archived($node);
@@ -26,13 +26,13 @@ kill 'KILL', $pid;
 wait_for('a new archiving process', sub { my $now = status('coalesce(archiving_pid, 0)'); $now != 0 && $now != $pid });
 wait_archived($node);
 like(status('last_exit'), qr/signal/, 'the status says how the last one ended');
-canary_sings('archiving process killed');
+sings('archiving process killed');
 
 # It is stopped: the archiver waits within its deadline and the server does not mind.
 $pid = status('archiving_pid');
 kill 'STOP', $pid;
 $node->safe_psql('postgres', 'INSERT INTO t VALUES (2); SELECT pg_switch_wal()');
-canary_sings('archiving process stopped');
+sings('archiving process stopped');
 kill 'CONT', $pid;
 wait_archived($node);
 
@@ -51,11 +51,31 @@ ok(!-e $of->{folder}, 'no new repository was made where the old one was');
 my ($code, $out, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
 isnt($code, 0, 'a backup without storage fails');
 is($node->safe_psql('postgres', "SELECT count(*) >= 0 FROM agri_backup.backups"), 't', 'views work while storage is down');
-canary_sings('storage away');
+sings('storage away');
 rename "$of->{folder}.away", $of->{folder} or die;
 wait_archived($node);
 wait_for('archiving to be fine again', sub { status('state') eq 'ok' });
 is(status('failing_since'), '', 'the status is clean again');
+
+# The key's file is lost: who has read it goes on, who has not says what is missing, and with the file back all
+# is as before.
+rename $of->{key}, "$of->{key}.away" or die;
+wait_archived($node);
+pass('without its key file the archiving process goes on');
+($code, $out, $err) = $node->psql('postgres', 'SELECT agri_backup_now()');
+isnt($code, 0, 'a backup without the key fails');
+like($err, qr/\Q$of->{key}\E.*HINT/s, 'and names the file, and what to do');
+$pid = status('archiving_pid');
+kill 'KILL', $pid;
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (4); SELECT pg_switch_wal()');
+wait_for('archiving to miss the key', sub { status('state') eq 'failing' && status('last_error') =~ /\Q$of->{key}\E/ });
+isnt(status('last_error_hint'), '', 'the status says so, with a hint');
+sings('key lost');
+rename "$of->{key}.away", $of->{key} or die;
+wait_archived($node);
+wait_for('archiving to be fine again', sub { status('state') eq 'ok' });
+$node->safe_psql('postgres', 'SELECT agri_refresh()');
+is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.wal_archive WHERE status = 'missing'"), '0', 'WAL has no gap');
 
 # A job that crashes on every try harms nobody.
 for my $try (1 .. 3)
@@ -72,7 +92,7 @@ for my $try (1 .. 3)
     wait_for('the job to be over', sub {
         $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
     $session->quit;
-    canary_sings("job crash $try");
+    sings("job crash $try");
 }
 is($node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE error ~ 'signal'") > 0, 1, 'the jobs say that a signal ended them');
 
@@ -111,7 +131,7 @@ kill 'TERM', $supervisor;
 wait_archived($node);
 wait_for('a new supervisor', sub { my $now = status('coalesce(supervisor_pid, 0)'); $now != 0 && $now != $supervisor });
 wait_archived($node);
-canary_sings('supervisor ended');
+sings('supervisor ended');
 
 # Nothing blocks what a permanent database connection would block.
 $node->safe_psql('postgres', 'CREATE DATABASE short_lived');
