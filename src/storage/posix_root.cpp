@@ -53,6 +53,15 @@ constexpr std::string_view kAccessHint =
     "Let the user that the server runs as own the repository's folder and all in it, and enter the "
     "folders above.";
 
+constexpr std::string_view kDescriptorHint =
+    "No more files may be opened: raise the limit (ulimit -n, or LimitNOFILE of the server's "
+    "unit).";
+
+bool IsRefused(int error_number) { return error_number == EACCES || error_number == EPERM; }
+bool IsOutOfDescriptors(int error_number) {
+    return error_number == EMFILE || error_number == ENFILE;
+}
+
 }  // namespace
 
 std::pair<std::string_view, std::string> SplitKey(std::string_view key) {
@@ -80,8 +89,10 @@ Result<std::shared_ptr<const PosixRoot>> PosixRoot::Open(std::string path, Posix
         if (error_number == ENOENT || error_number == ENOTDIR)
             error.code = ErrorCode::kNotInitialized;
         if (IsUnreachable(error_number)) error.code = ErrorCode::kUnavailable;
-        const bool is_refused = error_number == EACCES || error_number == EPERM;
-        return std::move(error).WithHint(std::string(is_refused ? kAccessHint : kMountHint));
+        return std::move(error).WithHint(std::string(IsRefused(error_number) ? kAccessHint
+                                                     : IsOutOfDescriptors(error_number)
+                                                         ? kDescriptorHint
+                                                         : kMountHint));
     }
     return std::shared_ptr<const PosixRoot>(
         new PosixRoot(std::move(path), std::move(calls), std::move(fd), info));
@@ -199,8 +210,10 @@ Error PosixRoot::Explain(int error_number, std::string_view verb, std::string_vi
     } else if (error_number == ENOSPC || error_number == EDQUOT) {
         error.code = ErrorCode::kNoSpace;
         error.hint = "Free space in the repository's file system.";
-    } else if (error_number == EACCES || error_number == EPERM) {
+    } else if (IsRefused(error_number)) {
         error.hint = kAccessHint;
+    } else if (IsOutOfDescriptors(error_number)) {
+        error.hint = kDescriptorHint;
     } else if (error_number == ELOOP) {
         return ForeignFile(S_IFLNK, key);
     }

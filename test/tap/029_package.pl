@@ -106,7 +106,7 @@ archives('the updated one');
 # --- Removed in a wrong order: the files first
 uninstall();
 archives('without files');
-like(($node->psql('postgres', 'SELECT agri_backup_now()'))[2], qr/could not access file ".libdir\/agri_backup"/, 'calls say that the file is gone');
+like(($node->psql('postgres', 'SELECT agri_backup_now()'))[2], qr/could not (?:access file ".libdir\/agri_backup"|load library "agri_backup")/, 'calls say that the file is gone');
 my $at = -s $node->logfile;
 $node->stop('fast');
 ok(!$node->start(fail_ok => 1), 'the server does not start');
