@@ -179,7 +179,8 @@ Status RestoreRun::Describe() {
         result_.configuration_folder = fmt::format("{}/{}", facts.data_directory, kConfigFolder);
     for (auto& notes :
          {result_.plan.warnings,
-          MakeRestoreNotes({*manifest_, *layout_, request_, owners_, facts.bin_folder}),
+          MakeRestoreNotes(
+              {*manifest_, *layout_, request_, owners_, facts.bin_folder, context_.settings}),
           start.notes})
         result_.notes.insert(result_.notes.end(), notes.begin(), notes.end());
     return {};

@@ -1,6 +1,7 @@
 #include "engine/restore_notes.hpp"
 
 #include <gnu/libc-version.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -8,8 +9,10 @@
 #include <sstream>
 
 #include "base/count.hpp"
+#include "engine/file_entry.hpp"
 #include "engine/start_command.hpp"
 #include "engine/walk_plan.hpp"
+#include "repo/user_key.hpp"
 
 namespace agri::engine {
 
@@ -94,6 +97,21 @@ void NoteOwners(const NotesInput& input, Notes& notes) {
                         unknown));
 }
 
+// Root reads every key; the server that root restored, only its own.
+void NoteKey(const NotesInput& input, Notes& notes) {
+    struct stat folder {};
+    const std::string& path = input.layout.folders().front().path;
+    if (geteuid() != 0 || stat(path.c_str(), &folder) != 0 || folder.st_uid == 0) return;
+    OwnerNames names;
+    for (const RepositorySettings& repository : input.settings.repositories)
+        if (!repository.key_uri.empty() &&
+            !repo::IsKeyReadableBy(repository.key_uri, folder.st_uid, folder.st_gid))
+            notes.push_back(fmt::format(
+                "the server will run as {}, who cannot read the key \"{}\" and so could fetch no "
+                "WAL: give the key to that user (chown) first",
+                names.User(folder.st_uid), repository.key_uri));
+}
+
 void NotePlaces(const NotesInput& input, Notes& notes) {
     for (const auto& root : input.manifest.header().roots()) {
         if (root.kind() == repo::format::FileRoot::WAL && !input.layout.wal_folder())
@@ -132,6 +150,7 @@ Notes MakeRestoreNotes(const NotesInput& input) {
     NoteCollations(backup, notes);
     NoteMachine(backup, notes);
     NotePrograms(backup, input.bin_folder, notes);
+    NoteKey(input, notes);
     NotePlaces(input, notes);
     NotePages(input.manifest, notes);
     if (input.request.role == RestoreRole::kClone)

@@ -7,6 +7,7 @@
 
 #include "engine/file_owner.hpp"
 #include "engine/restore_survey.hpp"
+#include "engine/settings.hpp"
 
 namespace agri::engine {
 
@@ -16,6 +17,7 @@ struct NotesInput {
     const RestoreRequest& request;
     const OwnerResolver& owners;
     std::string bin_folder;
+    const Settings& settings;
 };
 
 std::vector<std::string> MakeRestoreNotes(const NotesInput& input);

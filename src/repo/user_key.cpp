@@ -160,4 +160,12 @@ base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_di
     return {};
 }
 
+bool IsKeyReadableBy(std::string_view key_uri, uid_t user, gid_t group) {
+    auto path = KeyPath(key_uri);
+    struct stat info {};
+    if (!path || stat(path->c_str(), &info) != 0) return false;
+    if (info.st_uid == user) return (info.st_mode & S_IRUSR) != 0;
+    return info.st_gid == group && (info.st_mode & S_IRGRP) != 0;
+}
+
 }  // namespace agri::repo

@@ -2,6 +2,8 @@
 // never leaves Secret memory and stands in no message.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -21,5 +23,9 @@ base::Status CreateUserKeyFile(const std::string& path, base::Random& random);
 // repository folder, also by way of links and bind mounts. An empty data directory is none.
 base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_directory,
                               std::string_view repository_uri);
+
+// Whether a user with that group could read the key's file, by its owner and mode. False where it cannot be
+// told.
+bool IsKeyReadableBy(std::string_view key_uri, uid_t user, gid_t group);
 
 }  // namespace agri::repo

@@ -1,7 +1,10 @@
 // Restores into fresh folders: every byte, every attribute, every link, and what is added to them.
 #include "engine/restore.hpp"
 
+#include <pwd.h>
+
 #include "engine/restore_fixture.hpp"
+#include "repo/user_key.hpp"
 
 namespace agri::engine {
 namespace {
@@ -49,6 +52,32 @@ TEST_F(RestoreTest, RunRestore_FileAttributes_AreThoseOfTheCluster) {
     ASSERT_EQ(stat(Restored("base").c_str(), &folder), 0);
     EXPECT_EQ(folder.st_mode & 07777, 0750u);
     EXPECT_EQ(folder.st_mtim.tv_sec, 1'700'000'000);
+}
+
+// Root can read the key, the server that will ask for WAL with it cannot.
+TEST_F(RestoreTest, RunRestore_ByRootForAnother_NamesTheKeyThatIsRootsAlone) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root restores for another user";
+    const passwd* nobody = getpwnam("nobody");
+    ASSERT_NE(nobody, nullptr);
+    ASSERT_EQ(chown(cluster.data().c_str(), nobody->pw_uid, nobody->pw_gid), 0);
+    Backup();
+    const std::string key = place / "key";
+    Must(repo::CreateUserKeyFile(key, base::SystemRandom()));
+    context.settings.repositories = {{.name = "main", .uri = "memory:", .key_uri = "file://" + key}};
+    const auto says = [&] {
+        request.target_directory += "+";
+        const auto notes = Must(Run()).notes;
+        return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+            return note.find("nobody, who cannot read the key \"file://" + key) != note.npos;
+        });
+    };
+    EXPECT_TRUE(says());
+    ASSERT_EQ(chmod(key.c_str(), 0640), 0);
+    ASSERT_EQ(chown(key.c_str(), 0, nobody->pw_gid), 0);
+    EXPECT_FALSE(says()) << "readable by the group";
+    ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+    ASSERT_EQ(chown(key.c_str(), nobody->pw_uid, 0), 0);
+    EXPECT_FALSE(says()) << "the server's own";
 }
 
 TEST_F(RestoreTest, RunRestore_ZeroRanges_StayHoles) {

@@ -42,6 +42,7 @@ my $folder = free_folder('restored');
 ($code, $out, $err) = as_root_here('restore', '--target-dir', $folder);
 is($code, 0, 'restore') or diag("$out\n$err");
 like($out, qr/^  (?:sudo -u|runuser -u) \S+ .*pg_ctl /m, 'the command that starts the server is for its user');
+unlike($out, qr/cannot read the key/, 'nothing is said of a key that the server can read');
 is(strangers($folder), '', 'every restored file belongs to the server');
 is(strangers($of->{folder}), '', 'and so does the claim in the repository');
 # Its restore_command runs what root ran; here that would be as root again, as it would not be in /usr/bin.
