@@ -43,9 +43,10 @@ bench: all
 CHROOTS ?= /var/tmp/agri_backup_chroots
 test-matrix:
 	@.ci/install_packages matrix
-	@for major in 17 18; do \
-		test/matrix/make_chroot.sh $$major $(CHROOTS)/$$major && \
-		test/matrix/run_in_chroot.sh $$major $(CHROOTS)/$$major || exit 1; done
+	@failed=; for major in 17 18; do \
+		{ test/matrix/make_chroot.sh $$major $(CHROOTS)/$$major && \
+		test/matrix/run_in_chroot.sh $$major $(CHROOTS)/$$major; } || failed="$$failed $$major"; done; \
+	[ -z "$$failed" ] || { echo "FAILED on PostgreSQL$$failed" >&2; exit 1; }
 
 clean: clean-native
 .PHONY: clean-native
