@@ -156,7 +156,7 @@ for my $command (@all)
 {
     my $help = `agri_backup $command --help`;
     is($?, 0, "agri_backup $command --help succeeds");
-    my @listed = $help =~ /^ +(?:-\w,)?(--[\w-]+|[A-Z]+)(?= TEXT| UINT| [\w ]|$)/mg;
+    my @listed = $help =~ /^ +(?:-\w, *)?(--[\w-]+|[A-Z]+)(?= TEXT| UINT| [\w ]| *$)/mg;
     my %listed = map { $_ => 1 } @listed;
     is_deeply([ sort grep { !/^--help$|^OLD$|^OPTIONS$/ } keys %listed ], [ sort @{ $options{$command} // [] } ], 'and lists its options');
     like($help, qr/agri_backup --help/, 'and where the common ones are');
