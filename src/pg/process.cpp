@@ -118,17 +118,28 @@ bool StartProcess(const char* mode, Lifetime lifetime, Process* process, char* p
     return true;
 }
 
-bool ReapProcess(const Process& process, char* how, size_t how_size) {
+void KillProcess(Process* process) {
+    process->killed = true;
+    (void)kill(process->pid, SIGKILL);
+}
+
+bool ReapProcess(const Process& process, ProcessEnd* end) {
     int status = 0;
     pid_t reaped = waitpid(process.pid, &status, WNOHANG);
     if (reaped == 0 || (reaped < 0 && errno == EINTR)) return false;
     if (reaped < 0)
-        strlcpy(how, "ended", how_size);
+        strlcpy(end->how, "ended", sizeof(end->how));
     else if (WIFSIGNALED(status))
-        snprintf(how, how_size, "was ended by signal %d: %s", WTERMSIG(status),
+        snprintf(end->how, sizeof(end->how), "was ended by signal %d: %s", WTERMSIG(status),
                  pg_strsignal(WTERMSIG(status)));
     else
-        snprintf(how, how_size, "ended with exit code %d", WEXITSTATUS(status));
+        snprintf(end->how, sizeof(end->how), "ended with exit code %d", WEXITSTATUS(status));
+    end->killed = reaped > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+                  !process.killed;
+    end->hint = end->killed ? "The kernel does that when memory runs out, of the machine or of a "
+                              "container or service in it: see dmesg. Give it more, or lower "
+                              "agri_backup.memory_limit or agri_backup.parallel."
+                            : "The server log has its last words.";
     return true;
 }
 

@@ -18,15 +18,23 @@ enum class Lifetime {
 struct Process {
     pid_t pid = 0;               // 0: none
     Channel* channel = nullptr;  // the other end is its descriptor 3
+    bool killed = false;         // by KillProcess()
+};
+
+struct ProcessEnd {
+    char how[200];  // "was ended by signal 11: Segmentation fault" or "ended with exit code 3"
+    bool killed;    // by SIGKILL, which was not ours: it had no time for last words
+    const char* hint;
 };
 
 // Starts `agri_backup server MODE`. False, with `problem` filled, when it cannot.
 bool StartProcess(const char* mode, Lifetime lifetime, Process* process, char* problem,
                   size_t problem_size);
 
-// Does not wait. True when the process was reaped, with `how` saying "was ended by signal 11:
-// Segmentation fault" or "ended with exit code 3".
-bool ReapProcess(const Process& process, char* how, size_t how_size);
+void KillProcess(Process* process);
+
+// Does not wait. True when the process was reaped.
+bool ReapProcess(const Process& process, ProcessEnd* end);
 
 // Where the executable of this module's version is installed.
 void ExecutablePath(char* path, size_t size);

@@ -107,36 +107,36 @@ void Pause(int longest_ms) {
     (void)WaitLatchOrSocket(MyLatch, wake, channel->fd(), longest_ms,
                             WaitEventFor(Waiting::kForJobProcess));
     ResetLatch(MyLatch);
-    if (session.kill_at != 0 && SteadyNow() >= session.kill_at)
-        (void)kill(session.process.pid, SIGKILL);
+    if (session.kill_at != 0 && SteadyNow() >= session.kill_at) KillProcess(&session.process);
 }
 
 // Waits until the process is gone, and kills it when it takes too long.
-void AwaitExit(char* how, size_t how_size) {
+void AwaitExit(ProcessEnd* end) {
     if (session.kill_at == 0) session.kill_at = Later(kExitMs);
-    while (!ReapProcess(session.process, how, how_size)) {
+    while (!ReapProcess(session.process, end)) {
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kReapPollMs,
                         WaitEventFor(Waiting::kForJobProcess));
         ResetLatch(MyLatch);
         NoticeCancel();
-        if (SteadyNow() >= session.kill_at) (void)kill(session.process.pid, SIGKILL);
+        if (SteadyNow() >= session.kill_at) KillProcess(&session.process);
     }
 }
 
 // The process went without a result: it crashed, was killed or broke the protocol.
 void FailWithoutResult(const char* problem) {
-    char how[200], message[256];
-    AwaitExit(how, sizeof(how));
+    ProcessEnd end;
+    char message[256], hint[512];
+    AwaitExit(&end);
     if (session.cancelled) return Fail("cancelled", "the job was cancelled");
-    snprintf(message, sizeof(message), "job process %s", how);
-    Fail("process_ended", message, problem,
-         "Sessions and archiving are not affected. The server log has its last words.");
+    snprintf(message, sizeof(message), "job process %s", end.how);
+    snprintf(hint, sizeof(hint), "Sessions and archiving are not affected. %s", end.hint);
+    Fail("process_ended", message, problem, hint);
 }
 
 void TakeResult(const Channel& channel) {
-    char how[200];
+    ProcessEnd end;
     // The channel's texts live until the next Receive(), so the process may go first.
-    AwaitExit(how, sizeof(how));
+    AwaitExit(&end);
     if (channel.Is("DONE")) {
         NoteBackup(session.address, channel.Get("backup"));
         RemoveFiles(false);

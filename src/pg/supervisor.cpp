@@ -146,13 +146,14 @@ void Listen() {
 }
 
 void BuryIfEnded() {
-    char how[200], text[256];
+    ProcessEnd end;
+    char text[256], hint[512];
     if (watch.process.pid == 0) return;
-    if (watch.kill_at != 0 && SteadyNow() >= watch.kill_at)
-        (void)kill(watch.process.pid, SIGKILL);
-    if (!ReapProcess(watch.process, how, sizeof(how))) return;
+    if (watch.kill_at != 0 && SteadyNow() >= watch.kill_at) KillProcess(&watch.process);
+    if (!ReapProcess(watch.process, &end)) return;
     snprintf(text, sizeof(text), "archiving process %d %s", static_cast<int>(watch.process.pid),
-             how);
+             end.how);
+    snprintf(hint, sizeof(hint), "%s It is started again by itself.", end.hint);
     bool was_well = TimestampDifferenceExceeds(watch.started, GetCurrentTimestamp(), kHealthyMs);
     int pause_ms = was_well ? kFirstPauseMs : watch.pause_ms;
     bool told_to_stop = watch.told_to_stop;
@@ -163,8 +164,9 @@ void BuryIfEnded() {
     if (told_to_stop) return;
     ereport(LOG, (errmsg("agri_backup: %s", text),
                   errdetail("Sessions are not affected. It is started again in %d seconds.",
-                            pause_ms / 1000)));
-    PlanRestart(text, "The server log has its last words; it is started again by itself.");
+                            pause_ms / 1000),
+                  end.killed ? errhint("%s", end.hint) : 0));
+    PlanRestart(text, hint);
 }
 
 bool IsArchiverFailing() {
