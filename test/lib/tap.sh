@@ -4,6 +4,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib/as_user.sh"
+. "$here/lib/memory_group.sh"
 pg_config=$1 file=$2
 name=$(basename "$file" .pl)
 own=$AGRI_SCRATCH/tap/$name
@@ -19,6 +20,13 @@ lend_root() {
     export AGRI_AS_ROOT=$own/as_root
 }
 
+# One is about a limit of memory that the kernel watches over.
+lend_memory() {
+    [[ $name == *_memory_group ]] || return 0
+    trap 'return_memory_group || { echo "$name: $AGRI_MEMORY_GROUP cannot be removed" >&2; rm -f "$own/passed"; }' EXIT
+    lend_memory_group
+}
+
 # What the release after this one installs, for the test that upgrades to it.
 stage_packages() {
     [[ $name == *_package ]] || return 0
@@ -27,11 +35,11 @@ stage_packages() {
 }
 
 run() {
-    lend_root && stage_packages || return 1
-    as_user env PATH="$AGRI_BIN:$PATH" TESTDIR="$own" TESTDATADIR="$own/tmp_check" \
+    lend_root && lend_memory && stage_packages || return 1
+    (enter_memory_group && as_user env PATH="$AGRI_BIN:$PATH" TESTDIR="$own" TESTDATADIR="$own/tmp_check" \
         TESTLOGDIR="$own/tmp_check/log" PG_TEST_PORT_DIR="$AGRI_SCRATCH/ports" \
         PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-        prove --timer -I "$pgxs/src/test/perl" -I "$AGRI_SCRATCH/test/tap" "$file" && return 0
+        prove --timer -I "$pgxs/src/test/perl" -I "$AGRI_SCRATCH/test/tap" "$file") && return 0
     tail -n 40 "$own"/tmp_check/log/* >&2
     return 1
 }
