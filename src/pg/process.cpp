@@ -134,8 +134,8 @@ bool ReapProcess(const Process& process, ProcessEnd* end) {
                  pg_strsignal(WTERMSIG(status)));
     else
         snprintf(end->how, sizeof(end->how), "ended with exit code %d", WEXITSTATUS(status));
-    end->killed = reaped > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-                  !process.killed;
+    end->killed =
+        reaped > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !process.killed;
     end->hint = end->killed ? "The kernel does that when memory runs out, of the machine or of a "
                               "container or service in it: see dmesg. Give it more, or lower "
                               "agri_backup.memory_limit or agri_backup.parallel."

@@ -56,7 +56,7 @@ sub was_full
 }
 
 # The server is in a container from its start.
-new_group('server', 320 * MIB);
+new_group('server', 512 * MIB);
 move('server', $$);
 my $node = new_server('memory_group', conf => <<'CONF');
 autovacuum = off
@@ -126,9 +126,9 @@ wait_for('the job to have all it needs, and to copy', sub {
     return $job && anonymous_of($job) > 120 * 1024 && sql('SELECT max(bytes_done) > 0 FROM agri_backup.progress') eq 't' });
 is(kills('server'), 0, 'all have room in the container');
 cmp_ok(litter(), '>', 0, 'something of the backup is in the repository');
-my $large = 200 * MIB;
+my $large = 400 * MIB;
 my $session = await(begin("SELECT length(repeat('x', n)) FROM generate_series($large, $large) n"));
-is("$session->{out}$session->{err}", "$large\n", 'a session gets 200 MiB more');
+is("$session->{out}$session->{err}", "$large\n", 'a session gets 400 MiB more');
 cmp_ok(kills('server'), '>', 0, 'which the kernel took from another process');
 await($backup);
 is($backup->{out}, '', 'the backup is not acknowledged');
