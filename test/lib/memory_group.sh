@@ -67,7 +67,7 @@ return_memory_group() {
     local group pid deadline=$((SECONDS + 30))
     [ -n "${AGRI_MEMORY_GROUP:-}" ] || return 0
     for group in "$AGRI_MEMORY_GROUP"/*/ "$AGRI_MEMORY_GROUP"; do
-        until rmdir "$group"; do
+        until [ ! -e "$group" ] || rmdir "$group"; do
             [ $SECONDS -lt $deadline ] || return 1
             while read -r pid; do echo "$pid" > "$memory_home/cgroup.procs"; done < "$group/cgroup.procs"
             sleep 0.1
