@@ -1,5 +1,5 @@
-// SHA-256 from OpenSSL and XXH3-128 from xxhash. Neither can fail on valid use, so their failures
-// are broken invariants and thrown.
+// SHA-256 from OpenSSL and XXH3-128 from xxhash. Neither can fail on valid use, but for want of
+// memory.
 #include "codec/digest.hpp"
 
 #include <openssl/evp.h>
@@ -8,18 +8,20 @@
 #include <new>
 #include <stdexcept>
 
+#include "codec/openssl_memory.hpp"
+
 namespace agri::codec {
 
 namespace {
 
 void Require(int openssl_outcome) {
-    if (openssl_outcome != 1) throw std::runtime_error("OpenSSL refuses to compute SHA-256");
+    if (openssl_outcome != 1) OpensslLacksMemory();
 }
 
 // Fetched once and kept for good: EVP_sha256() would look the provider up at every start.
 const EVP_MD* Sha256Method() {
     static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    if (method == nullptr) throw std::runtime_error("OpenSSL has no SHA-256");
+    if (method == nullptr) throw std::runtime_error("OpenSSL has no SHA-256, or no memory for it");
     return method;
 }
 
@@ -42,8 +44,9 @@ Sha256Digest Sha256(base::ByteView data) {
 }
 
 Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
-    if (context_ == nullptr) throw std::bad_alloc();
-    Require(EVP_DigestInit_ex2(context_, Sha256Method(), nullptr));
+    if (context_ != nullptr && EVP_DigestInit_ex2(context_, Sha256Method(), nullptr) == 1) return;
+    EVP_MD_CTX_free(context_);
+    OpensslLacksMemory();
 }
 
 Sha256Stream::~Sha256Stream() { EVP_MD_CTX_free(context_); }

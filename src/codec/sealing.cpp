@@ -11,11 +11,11 @@
 #include <openssl/params.h>
 
 #include <climits>
-#include <new>
 #include <stdexcept>
 #include <utility>
 
 #include "codec/digest.hpp"
+#include "codec/openssl_memory.hpp"
 
 namespace agri::codec {
 
@@ -38,7 +38,8 @@ unsigned char* Octets(MutableBytes bytes) { return reinterpret_cast<unsigned cha
 // Fetched once and kept for good: EVP_aes_256_gcm() would look the provider up at every frame.
 const EVP_CIPHER* Aes256Gcm() {
     static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    if (cipher == nullptr) throw std::runtime_error("OpenSSL has no AES-256-GCM");
+    if (cipher == nullptr)
+        throw std::runtime_error("OpenSSL has no AES-256-GCM, or no memory for it");
     return cipher;
 }
 
@@ -48,7 +49,7 @@ struct KdfDeleter {
 
 EVP_KDF* Hkdf() {
     static EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr);
-    if (kdf == nullptr) throw std::runtime_error("OpenSSL has no HKDF");
+    if (kdf == nullptr) throw std::runtime_error("OpenSSL has no HKDF, or no memory for it");
     return kdf;
 }
 
@@ -64,13 +65,6 @@ std::array<std::byte, kNonceBytes> NonceOf(uint64_t frame_index) {
     const auto index = BigEndian(frame_index);
     std::memcpy(nonce.data() + 4, index.data(), index.size());
     return nonce;
-}
-
-// OpenSSL also keeps its reasons in a queue of the thread; left there, they would be taken for
-// those of a later call (libcurl reads the same queue).
-Error CipherFailure(std::string_view what) {
-    ERR_clear_error();
-    return base::MakeError(ErrorCode::kInternal, "could not {} a frame: OpenSSL failed", what);
 }
 
 Error DoesNotAuthenticate() {
@@ -128,7 +122,7 @@ bool Finish(EVP_CIPHER_CTX* context) {
 
 Secret DeriveKey(ByteView input_key, ByteView salt, ByteView info) {
     const std::unique_ptr<EVP_KDF_CTX, KdfDeleter> context(EVP_KDF_CTX_new(Hkdf()));
-    if (context == nullptr) throw std::bad_alloc();
+    if (context == nullptr) OpensslLacksMemory();
     char digest[] = "SHA256";
     std::array<OSSL_PARAM, 5> parameters;
     size_t count = 0;
@@ -147,12 +141,12 @@ Secret DeriveKey(ByteView input_key, ByteView salt, ByteView info) {
     Secret key(kKeyBytes);
     if (EVP_KDF_derive(context.get(), Octets(key.mutable_view()), kKeyBytes, parameters.data()) !=
         1)
-        throw std::runtime_error("OpenSSL refuses to derive a key");
+        OpensslLacksMemory();
     return key;
 }
 
 FrameCipher::FrameCipher() : context_(EVP_CIPHER_CTX_new()) {
-    if (context_ == nullptr) throw std::bad_alloc();
+    if (context_ == nullptr) OpensslLacksMemory();
 }
 
 FrameCipher::~FrameCipher() { EVP_CIPHER_CTX_free(context_); }
@@ -176,7 +170,7 @@ Status FrameCipher::Seal(const ObjectKey& key, uint64_t frame_index, ByteView fr
     if (!RunCipher(context_, Direction::kSeal, key, frame_index, frame_header, body) ||
         !Finish(context_) ||
         EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kTagBytes, tag.data()) != 1)
-        return CipherFailure("seal");
+        OpensslLacksMemory();
     return {};
 }
 
@@ -193,7 +187,7 @@ Status FrameCipher::Open(const ObjectKey& key, uint64_t frame_index, ByteView fr
     std::memcpy(expected.data(), tag.data(), expected.size());
     if (!RunCipher(context_, Direction::kOpen, key, frame_index, frame_header, body) ||
         EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kTagBytes, expected.data()) != 1)
-        return CipherFailure("open");
+        OpensslLacksMemory();
     if (Finish(context_)) return {};
     // Plaintext that nobody vouches for is not left lying around for a caller's mistake.
     OPENSSL_cleanse(body.data(), body.size());
