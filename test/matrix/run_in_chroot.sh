@@ -20,6 +20,8 @@ echo "== PostgreSQL $major"
 # With chroot alone there would be no user namespaces, which the tests of Debian's layout need.
 mount --bind "$folder" "$folder"
 cd "$folder"
+# Memory cgroups are there.
+mount --rbind /sys sys
 mkdir -p .outside
 pivot_root . .outside
 cd /
