@@ -182,6 +182,8 @@ $one->safe_psql('postgres', 'SELECT pg_reload_conf()');
 await_state($one, 'ok');
 
 # --- Switchover
+$one->poll_query_until('postgres', "SELECT state = 'streaming' FROM pg_stat_replication") or die 'no standby streams';
+like(block_on($one), qr/\|streaming\|\d+$/, 'switchover: the standby streams');
 type('switchover: the primary');
 on($two);
 type('switchover: the standby');

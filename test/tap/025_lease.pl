@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
 
-my $primary = new_server('primary', conf => "agri_backup.debug_lease_time = 2s\nautovacuum = off\n");
+my $primary = new_server('primary', conf => "agri_backup.debug_lease_time = 2s\nautovacuum = off\nwal_keep_size = 1GB\n");
 my $of = repository_of($primary);
 $primary->safe_psql('postgres', <<'SQL');
 CREATE TABLE harvest AS SELECT i, sha512(i::text::bytea || random()::text::bytea) AS bytes FROM generate_series(1, 60000) i;

@@ -12,6 +12,7 @@ use AgriBackup;
 use Document;
 
 delete $ENV{$_} for grep { /^AGRI_BACKUP_/ } keys %ENV;
+$ENV{PGUSER} = 'postgres';    # whose clusters these are, whoever runs this
 my $root = PostgreSQL::Test::Utils::tempdir_short();
 chomp(my $new_bin = `pg_config --bindir`);
 my $old_bin = $ENV{AGRI_OLD_BIN} // $new_bin;
