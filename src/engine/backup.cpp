@@ -46,6 +46,7 @@ class BackupRun {
     Status WaitForNeededWal();
     Status GoOn() const;
     Result<ManifestHeader> Commit();
+    bool LeavesNothing();
 
     const repo::Incarnation& incarnation_;
     ClusterPort& cluster_;
@@ -62,6 +63,7 @@ class BackupRun {
     BackupStart start_;
     BackupStop stop_;
     bool is_in_backup_mode_ = false;
+    bool is_committing_ = false;
     uint64_t digest_seed_ = 0;
     std::string timeline_history_;
     std::optional<PageChecker> checker_;
@@ -90,7 +92,10 @@ Result<ManifestHeader> BackupRun::Run() {
     AGRI_TRY(Register());
     RemoveCrashedBackups(incarnation_, id_, keeper, context_);
     Result<ManifestHeader> header = RunRegistered();
+    const bool is_settled = header || LeavesNothing();
     copy_.reset();
+    // While the intent stands, the next backup removes what this one left.
+    if (!is_settled) return header;
     Status removed = repo::RemoveIntent(incarnation_, id_);
     if (!removed)
         context_.log->warn("the intent of backup {} could not be removed: {}", id_,
@@ -128,6 +133,17 @@ Result<ManifestHeader> BackupRun::RunRegistered() {
         return std::move(done).error();
     }
     return Commit();
+}
+
+// A manifest that could not be put may stand there all the same, and rest on the packs.
+bool BackupRun::LeavesNothing() {
+    if (!copy_) return true;
+    if (is_committing_) return false;
+    Status removed = copy_->RemovePacks();
+    if (!removed)
+        context_.log->warn("what backup {} stored could not be removed: {}", id_,
+                           removed.error().ToString());
+    return removed.has_value();
 }
 
 Status BackupRun::GoOn() const {
@@ -249,6 +265,7 @@ Result<ManifestHeader> BackupRun::Commit() {
     ManifestHeader header = MakeBackupHeader({incarnation_, request_, facts_, control_, plan_, id_,
                                               start_, stop_, started_, context_.clock.Now(),
                                               digest_seed_, timeline_history_, statistics});
+    is_committing_ = true;
     AGRI_TRY(copy_->Commit(header, std::move(failures)));
     context_.progress.SetPhase("done");
     context_.log->info("backup {} is complete: {} files, {} bytes, {} stored", id_,

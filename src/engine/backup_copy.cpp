@@ -75,6 +75,10 @@ repo::PackWriter BackupCopy::NewPackWriter() {
     options.backup_id = options_.backup_id;
     options.digest_seed = options_.digest_seed;
     options.compression_level = shared_.context.settings.compression_level;
+    options.on_begin = [this](const repo::PackId& pack) {
+        std::lock_guard lock(packs_mutex_);
+        begun_packs_.push_back(pack);
+    };
     options.on_pack = [this](repo::format::PackRef pack) {
         std::lock_guard lock(packs_mutex_);
         pack_refs_.push_back(std::move(pack));
@@ -238,6 +242,14 @@ Status BackupCopy::Finish() {
     AGRI_TRY(manifest_.FinishFiles());
     AGRI_TRY(metadata_packs_.Finish());
     shared_.context.progress.stored_bytes += metadata_packs_.stored_bytes();
+    return {};
+}
+
+Status BackupCopy::RemovePacks() {
+    std::lock_guard lock(packs_mutex_);
+    storage::Storage& storage = incarnation_.repository().storage();
+    for (const repo::PackId& pack : begun_packs_)
+        AGRI_TRY(storage.Remove(incarnation_.keys().Pack(pack)));
     return {};
 }
 

@@ -40,6 +40,8 @@ class BackupCopy {
         bool is_written_last = false;
     };
     base::Status AddLateFile(const LateFile& file);
+    // Removes what was stored, for a backup that comes to nothing; after Run(), before Commit().
+    base::Status RemovePacks();
     // Completes file pages and packs; after it only Commit() is missing.
     base::Status Finish();
     base::Status Commit(const repo::format::ManifestHeader& header,
@@ -69,6 +71,7 @@ class BackupCopy {
     CopyShared shared_;
     OwnerNames owners_;
     std::mutex packs_mutex_;
+    std::vector<repo::PackId> begun_packs_;
     std::vector<repo::format::PackRef> pack_refs_;
     repo::PackWriter metadata_packs_;
     repo::ManifestWriter manifest_;

@@ -45,6 +45,8 @@ struct PackWriterOptions {
     uint64_t digest_seed = 0;
     int compression_level = 1;
     PackLimits limits;
+    // Called before anything of a pack is stored, from the writing thread.
+    std::function<void(const PackId&)> on_begin;
     // Called with every finished, durable pack, from the writing thread.
     std::function<void(format::PackRef)> on_pack;
     base::Random* random = nullptr;  // of pack ids; null: the kernel's

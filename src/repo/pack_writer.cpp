@@ -95,6 +95,7 @@ base::Status PackWriter::State::Begin() {
     pack->id = id;
     pack->name = std::move(name);
     pack->header = header.Encode();
+    if (options.on_begin) options.on_begin(id);
     AGRI_ASSIGN(pack->writer, repository.storage().Create(pack->name));
     AGRI_TRY(pack->Put(pack->header));
     format::PackFooter start;

@@ -14,6 +14,10 @@ using base::ErrorCode;
 using repo::format::ManifestHeader;
 using test::Must;
 
+bool Contains(const std::vector<std::string>& list, const std::string& item) {
+    return std::find(list.begin(), list.end(), item) != list.end();
+}
+
 class BackupTest : public testing::Test {
    protected:
     base::Result<ManifestHeader> Run() {
@@ -23,11 +27,15 @@ class BackupTest : public testing::Test {
         ManifestHeader header = Must(Run());
         return test::ReadBack(repository.incarnation(), header.backup_id());
     }
-    // A failed backup leaves no intent and no lease, and no commit.
+    std::vector<std::string> Packs() const {
+        return repository.Keys(repository.incarnation().keys().PackFolder());
+    }
+    // A failed backup leaves no intent and no lease, no pack, and no commit.
     void ExpectNothingLeft() {
         EXPECT_TRUE(Must(repo::ListIntents(repository.incarnation())).empty());
         EXPECT_FALSE(Must(repo::LeaseGuard::Holder(repository.incarnation(), "backup")));
         EXPECT_TRUE(Must(repo::ListBackups(repository.incarnation())).empty());
+        EXPECT_EQ(Packs(), std::vector<std::string>());
     }
 
     test::TestRepository repository;
@@ -255,6 +263,44 @@ TEST_F(BackupTest, RunBackup_StorageFailsWhileCopying_LeavesNoIntent) {
     ASSERT_FALSE(header);
     EXPECT_EQ(header.error().code, ErrorCode::kNoSpace);
     ExpectNothingLeft();
+}
+
+TEST_F(BackupTest, RunBackup_FailsWhenAllIsCopied_LeavesNoPack) {
+    cluster.Write("base/5/16384", base::AsText(test::Noise(3u << 20, 9)));
+    size_t stored = 0;
+    server.on_stop = [&]() -> base::Status {
+        stored = Packs().size();
+        return base::Error(ErrorCode::kClusterState, "no");
+    };
+    EXPECT_EQ(Run().error().code, ErrorCode::kClusterState);
+    EXPECT_GT(stored, 0u);
+    ExpectNothingLeft();
+}
+
+// What cannot be removed, and what a manifest that may stand rests on, is left to the next backup.
+TEST_F(BackupTest, RunBackup_FailsAndCannotCleanUp_TheNextOneDoes) {
+    cluster.Write("base/5/16384", base::AsText(test::Noise(3u << 20, 9)));
+    for (const auto& [operation, key] : {std::pair(test::Operation::kRemove, "packs/"),
+                                         std::pair(test::Operation::kPublish, "manifest")}) {
+        SCOPED_TRACE(key);
+        const std::vector<std::string> before = Packs();
+        server.on_stop = [&]() -> base::Status {
+            if (operation == test::Operation::kPublish) return {};
+            return base::Error(ErrorCode::kClusterState, "no");
+        };
+        repository.disk->Fail(
+            {.operation = operation, .code = ErrorCode::kNoSpace, .key_contains = key});
+        EXPECT_FALSE(Run());
+        EXPECT_EQ(Must(repo::ListIntents(repository.incarnation())).size(), 1u);
+        std::vector<std::string> left = Packs();
+        std::erase_if(left, [&](const auto& pack) { return Contains(before, pack); });
+        EXPECT_GT(left.size(), 0u);
+
+        server.on_stop = nullptr;
+        Must(Run());
+        EXPECT_TRUE(Must(repo::ListIntents(repository.incarnation())).empty());
+        for (const std::string& pack : Packs()) EXPECT_FALSE(Contains(left, pack)) << pack;
+    }
 }
 
 TEST_F(BackupTest, RunBackup_Twice_BothAreWhole) {
