@@ -120,9 +120,14 @@ Result<std::optional<FolderChain>> PosixRoot::OpenChain(std::string_view folder,
     while (start < folder.size()) {
         size_t end = std::min(folder.find('/', start), folder.size());
         std::string name(folder.substr(start, end - start));
-        AGRI_ASSIGN(auto fd, OpenComponent(FolderFd(chain), name, folder.substr(0, end), missing));
-        if (!fd) return std::optional<FolderChain>();
-        chain.push_back(std::move(*fd));
+        auto fd = OpenComponent(FolderFd(chain), name, folder.substr(0, end), missing);
+        if (!fd && missing == MissingFolders::kCreate) {
+            (void)calls_.unlinkat(FolderFd(chain), name.c_str(), AT_REMOVEDIR);
+            PruneFolders(chain, SplitKey(folder.substr(0, end)).first);
+        }
+        if (!fd) return std::move(fd).error();
+        if (!*fd) return std::optional<FolderChain>();
+        chain.push_back(std::move(**fd));
         start = end + 1;
     }
     return std::optional(std::move(chain));
@@ -186,6 +191,15 @@ Status PosixRoot::SyncChain(const FolderChain& chain, std::string_view folder) c
     if (!known) AGRI_TRY(SyncFolder(fd_.get(), ""));
     durable_folders_.Insert(std::move(synced));
     return {};
+}
+
+void PosixRoot::PruneFolders(const FolderChain& chain, std::string_view folder) const {
+    for (size_t depth = chain.size(); depth > 0; depth--) {
+        auto [parent, name] = SplitKey(folder);
+        const int parent_fd = depth > 1 ? chain[depth - 2].get() : fd_.get();
+        if (calls_.unlinkat(parent_fd, name.c_str(), AT_REMOVEDIR) != 0) return;
+        folder = parent;
+    }
 }
 
 Fd PosixRoot::OpenIn(int folder_fd, const std::string& name, int flags, mode_t mode) const {

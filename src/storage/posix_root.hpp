@@ -45,11 +45,17 @@ class PosixRoot {
 
     // The folders leading to `folder` ("a/b", or empty for the root). nullopt when one certainly
     // does not exist, or (kCreate) when somebody removes empty folders at this moment: ask again.
+    // What could not be made whole is removed: an empty folder must not tell of an object.
     base::Result<std::optional<FolderChain>> OpenChain(std::string_view folder,
                                                        MissingFolders missing) const;
     // Makes the folder's entries durable, and the folder itself: fsync of the folder, and of those
     // above up to the root or to one that is known to be durable.
     base::Status SyncChain(const FolderChain& chain, std::string_view folder) const;
+
+    // Removes the folders of the chain that are empty now, from the innermost up. A writer that
+    // loses its folder this way makes it again (PosixWriter::Finish). A folder that comes back with
+    // a power loss does no harm, so nothing is synced.
+    void PruneFolders(const FolderChain& chain, std::string_view folder) const;
 
     // Opens one name in an open folder. ENOENT and the other errno values are the caller's to
     // judge.

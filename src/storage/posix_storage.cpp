@@ -129,21 +129,8 @@ Status PosixStorage::Remove(std::string_view key) {
     }
     // Also when it was gone: whoever removed it may have died before its own fsync.
     AGRI_TRY(root_->SyncChain(*chain, folder));
-    AGRI_TRY(PruneFolders(*chain, folder));
+    root_->PruneFolders(*chain, folder);
     return root_->CheckPresent();
-}
-
-// Removes the folders that are empty now, from the innermost up. A writer that loses its folder
-// this way makes it again (PosixWriter::Finish). A folder that comes back with a power loss does no
-// harm, so nothing is synced.
-Status PosixStorage::PruneFolders(const FolderChain& chain, std::string_view folder) const {
-    for (size_t depth = chain.size(); depth > 0; depth--) {
-        auto [parent, name] = SplitKey(folder);
-        int parent_fd = depth > 1 ? chain[depth - 2].get() : root_->fd();
-        if (root_->calls().unlinkat(parent_fd, name.c_str(), AT_REMOVEDIR) != 0) return {};
-        folder = parent;
-    }
-    return {};
 }
 
 Status PosixStorage::EnsureDurable(std::string_view key) {

@@ -50,7 +50,6 @@ class PosixStorage final : public Storage {
     base::Result<Temporary> CreateTemporary(int folder_fd);
     base::Result<uint64_t> RemoveLitterIn(int folder_fd);
     base::Result<std::chrono::seconds> FileSystemTime(int folder_fd);
-    base::Status PruneFolders(const FolderChain& chain, std::string_view folder) const;
 
     const std::shared_ptr<const PosixRoot> root_;
     const WriterIdentity self_;

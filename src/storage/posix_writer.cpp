@@ -67,9 +67,13 @@ Result<PutOutcome> PosixWriter::Finish() {
     for (int round = 0; round < kPublishRounds; round++) {
         AGRI_ASSIGN(auto chain, root_->OpenChain(folder, MissingFolders::kCreate));
         if (!chain) continue;
-        AGRI_ASSIGN(Step step, Publish(root_->FolderFd(*chain), name));
-        if (step == Step::kAgain) continue;
-        if (step == Step::kExists) return PutOutcome::kExists;
+        Result<Step> step = Publish(root_->FolderFd(*chain), name);
+        if (!step) {
+            root_->PruneFolders(*chain, folder);
+            return std::move(step).error();
+        }
+        if (*step == Step::kAgain) continue;
+        if (*step == Step::kExists) return PutOutcome::kExists;
         // Should this fail, the name stays: somebody may have found the object and synced it, and
         // rest on it by now. A retry finds it by kExists and syncs it with EnsureDurable().
         AGRI_TRY(root_->SyncChain(*chain, folder));

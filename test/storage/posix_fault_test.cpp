@@ -102,6 +102,7 @@ TEST_P(PosixFaultTest, Put_AnyCallFails_ShowsAllOrNothingAndCanBeRepeated) {
             EXPECT_TRUE(shown == kSampleContent || shown == "not_found") << shown;
         EXPECT_FALSE(outcome && (failed == "fsync" || failed == "write"));
         EXPECT_EQ(List(*unhurt).size(), shown == kSampleContent ? 1u : 0u);
+        EXPECT_EQ(std::filesystem::exists(attempt.folder / "a"), shown == kSampleContent);
 
         auto again = attempt.storage->Put(kSampleKey, AsBytes(kSampleContent));
         ASSERT_TRUE(again) << again.error().ToString();
