@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -23,6 +24,10 @@ constexpr size_t kBufferBytes = 64u << 10;
 Result<FindingsFile> FindingsFile::Create(std::string path) {
     AGRI_ASSIGN(base::Fd file, base::OpenFile(path + ".tmp", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     return FindingsFile(std::move(path), std::move(file));
+}
+
+FindingsFile::~FindingsFile() {
+    if (file_) unlink(temporary().c_str());
 }
 
 void FindingsFile::Append(const engine::Finding& finding) {
@@ -55,6 +60,7 @@ Result<uint64_t> FindingsFile::Finish() {
     AGRI_TRY(base::WriteAll(file_.get(), base::AsBytes(buffer_), temporary()));
     if (rename(temporary().c_str(), path_.c_str()) != 0)
         return base::ErrnoError(errno, fmt::format("could not rename \"{}\"", temporary()));
+    file_.Reset();
     return rows_;
 }
 

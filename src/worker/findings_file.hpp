@@ -17,6 +17,9 @@ class FindingsFile {
     static constexpr uint64_t kMostRows = 100000;
 
     static base::Result<FindingsFile> Create(std::string path);
+    FindingsFile(FindingsFile&&) = default;
+    // What was not finished is removed.
+    ~FindingsFile();
     void Add(const engine::Finding& finding);
     // Makes the file visible; returns the number of rows in it. Reports what Add met.
     base::Result<uint64_t> Finish();

@@ -61,12 +61,7 @@ Result<Message> ServeRequest(MessageChannel& control, SessionPort& session,
     AGRI_TRY(session.Tell(HelloMessage()));
     AGRI_ASSIGN(Message request, AwaitVerb(control, "JOB", cancel));
     const HangUpWatch watch(control.fd(), cancel);
-    auto done = RunJob({config, request, session, environment});
-    if (done) return done;
-    // Whatever a cancelled job met, it ended because it was told to.
-    const auto level = cancel.IsCancelled() ? spdlog::level::info : spdlog::level::err;
-    environment.log->log(level, "{}", done.error().ToString());
-    return done;
+    return RunJob({config, request, session, environment});
 }
 
 }  // namespace
@@ -78,6 +73,9 @@ int RunJobOver(base::Fd control, base::CancelToken& cancel, const base::Clock& c
         SessionPort session(channel, cancel);
         const Environment environment{clock, base::SystemRandom(), log, cancel};
         auto done = ServeRequest(channel, session, cancel, environment);
+        // Whatever a cancelled job met, it ended because it was told to.
+        const auto level = cancel.IsCancelled() ? spdlog::level::info : spdlog::level::err;
+        if (!done) log->log(level, "{}", done.error().ToString());
         const auto told = session.Tell(done ? *done : FailedMessage(done.error()));
         if (!told) log->warn("{}", told.error().ToString());
         return done ? EXIT_SUCCESS : EXIT_FAILURE;

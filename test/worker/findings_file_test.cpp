@@ -40,5 +40,16 @@ TEST_F(FindingsFileTest, Finish_TooMany_LastRowSaysHowManyWereLeftOut) {
     EXPECT_EQ(Written().back()["problem"], "7 more findings were left out");
 }
 
+TEST_F(FindingsFileTest, NotFinished_LeavesNothing) {
+    { auto given_up = FindingsFile::Create(folder_ / "rows.json"); }
+    EXPECT_EQ(folder_.CountEntries(), 0u);
+    ASSERT_EQ(mkdir((folder_ / "rows.json").c_str(), 0700), 0);
+    {
+        auto in_the_way = FindingsFile::Create(folder_ / "rows.json");
+        EXPECT_FALSE(in_the_way->Finish());
+    }
+    EXPECT_EQ(folder_.CountEntries(), 1u);
+}
+
 }  // namespace
 }  // namespace agri::worker
