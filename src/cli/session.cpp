@@ -136,6 +136,8 @@ void InstallInterruptHandlers() {
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    // A file that may grow no more is an error of its write, as a full disk is.
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void PrintBelongsToRoot(const std::string& chown) {
