@@ -125,6 +125,14 @@ Result<size_t> Transfer(Span bytes, std::string_view failure, std::string_view p
     return done;
 }
 
+int Sync(int fd) {
+    int outcome;
+    do {
+        outcome = fsync(fd);
+    } while (outcome != 0 && errno == EINTR);
+    return outcome;
+}
+
 Status AllWritten(Result<size_t> written, size_t wanted, std::string_view path) {
     if (!written) return std::move(written).error();
     // write(2) returning 0 has no errno; PostgreSQL reads it as a full disk too.
@@ -148,21 +156,26 @@ void Fd::Reset() {
     if (fd_ >= 0) close(Release());
 }
 
+Fd OpenAt(int directory_fd, const std::string& name, int flags, mode_t mode) {
+    int fd;
+    do {
+        fd = openat(directory_fd, name.c_str(), flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return Fd(fd);
+}
+
 Result<Fd> OpenFile(const std::string& path, int flags, mode_t mode) {
     return OpenFileAt(AT_FDCWD, path, flags, mode, path);
 }
 
 Result<Fd> OpenFileAt(int directory_fd, const std::string& name, int flags, mode_t mode,
                       std::string_view name_for_errors) {
-    int fd;
-    do {
-        fd = openat(directory_fd, name.c_str(), flags | O_CLOEXEC, mode);
-    } while (fd < 0 && errno == EINTR);
-    if (fd < 0) {
+    Fd fd = OpenAt(directory_fd, name, flags, mode);
+    if (!fd) {
         const std::string_view verb = (flags & O_CREAT) != 0 ? "create" : "open";
         return ErrnoError(errno, fmt::format("could not {} file \"{}\"", verb, name_for_errors));
     }
-    return Fd(fd);
+    return fd;
 }
 
 Result<size_t> ReadSome(int fd, MutableBytes out, std::string_view path) {
@@ -191,18 +204,14 @@ Status WriteAllAt(int fd, uint64_t offset, ByteView data, std::string_view path)
 }
 
 Status SyncFile(int fd, std::string_view path) {
-    int outcome;
-    do {
-        outcome = fsync(fd);
-    } while (outcome != 0 && errno == EINTR);
-    if (outcome == 0) return {};
+    if (Sync(fd) == 0) return {};
     return ErrnoError(errno, fmt::format("could not fsync file \"{}\"", path))
         .WithDetail("Data written to it may not be on disk.");
 }
 
 Status SyncDirectory(const std::string& path) {
     AGRI_ASSIGN(Fd fd, OpenFile(path, O_RDONLY | O_DIRECTORY));
-    if (fsync(fd.get()) == 0) return {};
+    if (Sync(fd.get()) == 0) return {};
     // Some file systems cannot sync a folder and say so; there is nothing more to be had from them
     // (PostgreSQL's fsync_fname_ext holds it the same way).
     if (errno == EBADF || errno == EINVAL) return {};

@@ -43,9 +43,11 @@ class Fd {
     int fd_ = -1;
 };
 
-// open(2) with O_CLOEXEC, retried on EINTR.
+// openat(2) with O_CLOEXEC, retried on EINTR; no descriptor is an errno for the caller to judge.
+Fd OpenAt(int directory_fd, const std::string& name, int flags, mode_t mode = 0600);
+// The same, judged.
 Result<Fd> OpenFile(const std::string& path, int flags, mode_t mode = 0600);
-// openat(2) with O_CLOEXEC; `name_for_errors` is what an error calls the file.
+// `name_for_errors` is what an error calls the file.
 Result<Fd> OpenFileAt(int directory_fd, const std::string& name, int flags, mode_t mode,
                       std::string_view name_for_errors);
 // Reads until `out` is full or end of file; returns the bytes read.

@@ -129,7 +129,7 @@ Status BackupCopy::OnFile(WalkedFile walked) {
     file->entry = MakeFileEntry(walked, owners_);
     file->full_path = std::move(walked.full_path);
     if (walked.type != repo::format::REGULAR) {
-        ReadPathAttributes(file->full_path, file->entry);
+        AGRI_TRY(ReadPathAttributes(file->full_path, file->entry));
         shared_.window.Add(std::move(file));
         return {};
     }
@@ -142,7 +142,7 @@ Status BackupCopy::OnFile(WalkedFile walked) {
         return {};
     }
     SetFileFacts(info, file->entry);
-    ReadFileAttributes(fd->get(), file->entry);
+    AGRI_TRY(ReadFileAttributes(fd->get(), file->full_path, file->entry));
     if (shared_.hooks.after_open) shared_.hooks.after_open(file->full_path);
     return Enqueue(std::move(file), std::make_shared<Fd>(std::move(*fd)));
 }

@@ -31,7 +31,7 @@ Status CopyShared::CheckGoingOn() const {
 Result<std::optional<Fd>> OpenForCopy(const FileRoot& root, const std::string& full_path,
                                       struct stat& info) {
     const int follow = root.kind() == FileRoot::CONFIG ? 0 : O_NOFOLLOW;
-    Fd fd(open(full_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow));
+    Fd fd = base::OpenAt(AT_FDCWD, full_path, O_RDONLY | O_NONBLOCK | follow);
     const std::string printable = PrintablePath(full_path);
     if (!fd) {
         // ELOOP: a link took its place; ENXIO: a socket did.
@@ -84,7 +84,7 @@ Result<bool> CopyWorker::OpenSmallFile(PendingFile& file, Fd& fd) {
     if (!opened) return false;
     fd = std::move(*opened);
     SetFileFacts(info, file.entry);
-    ReadFileAttributes(fd.get(), file.entry);
+    AGRI_TRY(ReadFileAttributes(fd.get(), file.full_path, file.entry));
     if (shared_.hooks.after_open) shared_.hooks.after_open(file.full_path);
     return true;
 }

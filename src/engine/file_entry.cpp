@@ -15,25 +15,40 @@ namespace {
 
 constexpr size_t kMaxAttributeBytes = 65536;  // the kernel's own limit
 
+base::Status AttributesFailed(const std::string& path) {
+    // There are none (any more), or they are none of ours.
+    for (int none : {ENOTSUP, ENOSYS, ENODATA, ENOENT, ENOTDIR, EPERM, EACCES})
+        if (errno == none) return {};
+    return base::ErrnoError(
+        errno, fmt::format("could not read attributes of \"{}\"", PrintablePath(path)));
+}
+
 // `list` and `get` are the f- or the l- variant of the calls, bound to their file.
 template <class List, class Get>
-void ReadAttributes(List list, Get get, repo::format::FileEntry& entry) {
+base::Status ReadAttributes(List list, Get get, const std::string& path,
+                            repo::format::FileEntry& entry) {
     // Almost every file has none, and asking for the size alone is cheap.
-    if (list(nullptr, 0) <= 0) return;
+    ssize_t length = list(nullptr, 0);
+    if (length < 0) return AttributesFailed(path);
+    if (length == 0) return {};
     std::vector<char> names(kMaxAttributeBytes), value;
-    const ssize_t length = list(names.data(), names.size());
-    if (length <= 0) return;
+    length = list(names.data(), names.size());
+    if (length < 0) return AttributesFailed(path);
     for (std::string_view left(names.data(), static_cast<size_t>(length)); !left.empty();) {
         const std::string name(left.substr(0, left.find('\0')));
         left.remove_prefix(name.size() + 1);
         if (!IsPortableAttribute(name)) continue;
         value.resize(kMaxAttributeBytes);
         const ssize_t size = get(name.c_str(), value.data(), value.size());
-        if (size < 0) continue;
+        if (size < 0) {
+            AGRI_TRY(AttributesFailed(path));
+            continue;
+        }
         auto* added = entry.add_xattrs();
         added->set_name(name);
         added->set_value(value.data(), static_cast<size_t>(size));
     }
+    return {};
 }
 
 }  // namespace
@@ -77,23 +92,25 @@ void SetFileFacts(const struct stat& info, repo::format::FileEntry& entry) {
     entry.set_mode(info.st_mode & 07777);
     entry.set_uid(info.st_uid);
     entry.set_gid(info.st_gid);
-    entry.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * base::kNanosecondsPerSecond + info.st_mtim.tv_nsec);
+    entry.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * base::kNanosecondsPerSecond +
+                       info.st_mtim.tv_nsec);
     entry.set_size(static_cast<uint64_t>(info.st_size));
 }
 
-void ReadFileAttributes(int fd, repo::format::FileEntry& entry) {
-    ReadAttributes(
+base::Status ReadFileAttributes(int fd, const std::string& path, repo::format::FileEntry& entry) {
+    return ReadAttributes(
         [fd](char* out, size_t size) { return flistxattr(fd, out, size); },
         [fd](const char* name, char* out, size_t size) { return fgetxattr(fd, name, out, size); },
-        entry);
+        path, entry);
 }
 
-void ReadPathAttributes(const std::string& path, repo::format::FileEntry& entry) {
-    ReadAttributes([&path](char* out, size_t size) { return llistxattr(path.c_str(), out, size); },
-                   [&path](const char* name, char* out, size_t size) {
-                       return lgetxattr(path.c_str(), name, out, size);
-                   },
-                   entry);
+base::Status ReadPathAttributes(const std::string& path, repo::format::FileEntry& entry) {
+    return ReadAttributes(
+        [&path](char* out, size_t size) { return llistxattr(path.c_str(), out, size); },
+        [&path](const char* name, char* out, size_t size) {
+            return lgetxattr(path.c_str(), name, out, size);
+        },
+        path, entry);
 }
 
 }  // namespace agri::engine

@@ -27,8 +27,9 @@ repo::format::FileEntry MakeFileEntry(const WalkedFile& file, OwnerNames& owners
 void SetFileFacts(const struct stat& info, repo::format::FileEntry& entry);
 
 // Attributes that mean something elsewhere: user.* and POSIX ACLs; security labels belong to the
-// machine. A file system without attributes, or a file gone meanwhile, has none.
-void ReadFileAttributes(int fd, repo::format::FileEntry& entry);
-void ReadPathAttributes(const std::string& path, repo::format::FileEntry& entry);
+// machine. A file system without attributes, or a file gone meanwhile, has none. Errors name
+// `path`.
+base::Status ReadFileAttributes(int fd, const std::string& path, repo::format::FileEntry& entry);
+base::Status ReadPathAttributes(const std::string& path, repo::format::FileEntry& entry);
 
 }  // namespace agri::engine

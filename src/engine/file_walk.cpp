@@ -114,32 +114,40 @@ class RootWalker {
         return {};
     }
 
-    // `only`: the one child to look at, or empty. Takes the folder's descriptor.
-    Status WalkFolder(Fd fd, const std::string& path, const std::string& only) {
-        Folder folder(fdopendir(fd.get()));
-        if (!folder) return Failed("read folder", root_.folder + "/" + path);
-        fd.Release();
+    // `only`: the one child to look at, or empty.
+    Status WalkFolder(const Fd& fd, const std::string& path, const std::string& only) {
         SortedNames names;
-        AGRI_TRY(List(folder.get(), path, only, names));
+        AGRI_TRY(List(fd.get(), path, only, names));
         for (size_t i = 0; i < names.size(); ++i) {
             AGRI_TRY(options_.cancel.Check());
             const std::string name(names.name(i));
             const std::string child = path.empty() ? name : path + "/" + name;
             if (names.part(i) == Part::kEntry)
-                AGRI_TRY(VisitEntry(dirfd(folder.get()), name, child));
+                AGRI_TRY(VisitEntry(fd.get(), name, child));
             else
-                AGRI_TRY(EnterFolder(dirfd(folder.get()), name, child));
+                AGRI_TRY(EnterFolder(fd.get(), name, child));
         }
         return {};
     }
 
-    Status List(DIR* folder, const std::string& path, const std::string& only,
+    // Opened anew for every reading: rewinddir() cannot fail, and would show nothing.
+    Result<Folder> OpenListing(int folder_fd, const std::string& path) const {
+        Fd fd = base::OpenAt(folder_fd, ".", O_RDONLY | O_DIRECTORY);
+        if (!fd && IsGone(errno)) return Folder();
+        Folder folder(fd ? fdopendir(fd.get()) : nullptr);
+        if (!folder) return Failed("read folder", root_.folder + "/" + path);
+        fd.Release();
+        return folder;
+    }
+
+    Status List(int folder_fd, const std::string& path, const std::string& only,
                 SortedNames& names) const {
         RelationFilter filter;
         const bool is_database = IsDatabaseFolder(path);
         auto for_each = [&](auto&& use) -> Status {
-            rewinddir(folder);
-            for (errno = 0; const dirent* item = readdir(folder); errno = 0) {
+            AGRI_ASSIGN(const Folder folder, OpenListing(folder_fd, path));
+            if (!folder) return {};
+            for (errno = 0; const dirent* item = readdir(folder.get()); errno = 0) {
                 const std::string_view name = item->d_name;
                 if (name != "." && name != "..") use(name, item->d_type);
             }
@@ -153,7 +161,7 @@ class RootWalker {
             if (!only.empty() && name != only) return;
             if (IsExcluded(path, name) || (is_database && filter.IsExcluded(name))) return;
             names.Add(name, Part::kEntry);
-            if (HasContent(dirfd(folder), path, name, type)) names.Add(name, Part::kContent);
+            if (HasContent(folder_fd, path, name, type)) names.Add(name, Part::kContent);
         }));
         names.Sort();
         return {};
@@ -171,8 +179,9 @@ class RootWalker {
         if (IsContentExcluded(name)) return false;
         if (IsData() && path.empty() && name == "pg_wal") return true;
         if (type != DT_UNKNOWN) return type == DT_DIR;
+        // Where it cannot be told, opening it as a folder will.
         struct stat info;
-        return fstatat(folder_fd, std::string(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        return fstatat(folder_fd, std::string(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
                S_ISDIR(info.st_mode);
     }
 
@@ -214,7 +223,7 @@ class RootWalker {
     Status EnterFolder(int folder_fd, const std::string& name, const std::string& path) {
         if (IsData() && path == "pg_wal") return VisitWalFolders(folder_fd);
         if (IsData() && plan_.separate_folders.contains(path)) return {};
-        Fd fd(openat(folder_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        Fd fd = base::OpenAt(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         if (!fd) {
             if (IsGone(errno) || errno == ELOOP) return {};
             return Failed("open folder", root_.folder + "/" + path);

@@ -3,7 +3,9 @@
 
 #include <dirent.h>
 
+#include <cerrno>
 #include <memory>
+#include <string>
 
 namespace agri::engine {
 
@@ -11,5 +13,14 @@ struct CloseFolder {
     void operator()(DIR* folder) const { closedir(folder); }
 };
 using Folder = std::unique_ptr<DIR, CloseFolder>;
+
+// opendir(3), retried on EINTR; empty with errno.
+inline Folder OpenFolder(const std::string& path) {
+    DIR* folder;
+    do {
+        folder = opendir(path.c_str());
+    } while (folder == nullptr && errno == EINTR);
+    return Folder(folder);
+}
 
 }  // namespace agri::engine

@@ -22,13 +22,15 @@ namespace {
 // Names in a folder; nothing when it does not exist.
 Result<std::vector<std::string>> NamesIn(const std::string& path) {
     std::vector<std::string> names;
-    Folder folder(opendir(path.c_str()));
+    const Folder folder = OpenFolder(path);
     if (!folder && errno == ENOENT) return names;
     if (!folder) return base::ErrnoError(errno, fmt::format("could not open folder \"{}\"", path));
-    while (const dirent* item = readdir(folder.get())) {
+    for (errno = 0; const dirent* item = readdir(folder.get()); errno = 0) {
         const std::string_view name = item->d_name;
         if (name != "." && name != "..") names.emplace_back(name);
     }
+    if (errno != 0)
+        return base::ErrnoError(errno, fmt::format("could not read folder \"{}\"", path));
     return names;
 }
 

@@ -41,7 +41,7 @@ base::Error FolderError(int error_number, const std::string& full) {
 }
 
 Result<Fd> Duplicate(int fd, const std::string& path) {
-    Fd copy(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd copy = base::OpenAt(fd, ".", O_RDONLY | O_DIRECTORY);
     if (!copy) return ErrnoError(errno, fmt::format("could not open folder \"{}\"", path));
     return copy;
 }
@@ -49,7 +49,7 @@ Result<Fd> Duplicate(int fd, const std::string& path) {
 }  // namespace
 
 Result<Fd> OpenFolderStep(int parent_fd, const std::string& name, const std::string& full) {
-    Fd fd(openat(parent_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    Fd fd = base::OpenAt(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd) return FolderError(errno, full);
     return fd;
 }

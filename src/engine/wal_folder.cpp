@@ -26,7 +26,7 @@ using base::WalFileName;
 namespace {
 
 Result<std::vector<WalFileName>> ListWalFiles(const std::string& folder) {
-    Folder listing(opendir(folder.c_str()));
+    const Folder listing = OpenFolder(folder);
     if (!listing)
         return base::ErrnoError(errno, fmt::format("could not open folder \"{}\"", folder));
     std::vector<WalFileName> files;

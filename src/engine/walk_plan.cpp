@@ -38,9 +38,12 @@ Result<std::string> ReadLink(const std::string& path) {
     return std::string(target, static_cast<size_t>(length));
 }
 
-bool IsLink(const std::string& path) {
+// False when there is nothing of that name.
+Result<bool> IsLink(const std::string& path) {
     struct stat info;
-    return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+    if (lstat(path.c_str(), &info) == 0) return S_ISLNK(info.st_mode);
+    if (errno == ENOENT) return false;
+    return ErrnoError(errno, fmt::format("could not stat \"{}\"", path));
 }
 
 bool IsInside(const std::string& path, const std::string& folder) {
@@ -76,7 +79,7 @@ class Planner {
     // Links in pg_tblspc; plain folders there (in-place tablespaces) are the data directory's own.
     Status AddTablespaces() {
         const std::string folder = data_directory_ + "/pg_tblspc";
-        Folder listing(opendir(folder.c_str()));
+        const Folder listing = OpenFolder(folder);
         if (!listing) return ErrnoError(errno, fmt::format("could not open folder \"{}\"", folder));
         std::vector<uint32_t> oids;
         errno = 0;
@@ -90,11 +93,13 @@ class Planner {
     }
 
     Status AddTablespace(const std::string& link, uint32_t oid) {
-        if (!IsLink(link)) return {};
+        AGRI_ASSIGN(const bool is_link, IsLink(link));
+        if (!is_link) return {};
         auto location = ReadLink(link);
         auto real = RealPath(link);
         // DROP TABLESPACE may have come between.
-        if ((!location || !real) && !IsLink(link)) return {};
+        AGRI_ASSIGN(const bool is_still_link, IsLink(link));
+        if (!is_still_link) return {};
         if (!location) return std::move(location).error();
         if (!real)
             return std::move(real).error().In(
@@ -109,7 +114,8 @@ class Planner {
 
     Status AddWal() {
         const std::string path = data_directory_ + "/pg_wal";
-        if (!IsLink(path)) return {};
+        AGRI_ASSIGN(const bool is_link, IsLink(path));
+        if (!is_link) return {};
         AGRI_ASSIGN(std::string real, RealPath(path));
         Add(FileRoot::WAL, real, real);
         return {};
@@ -117,6 +123,7 @@ class Planner {
 
     Status AddConfig(const ConfigFile& file) {
         auto real = RealPath(file.path);
+        if (!real && real.error().code == ErrorCode::kIo) return std::move(real).error();
         if (!real) {
             log_.warn("configuration file \"{}\" ({}) is not backed up: {}",
                       PrintablePath(file.path), file.setting, real.error().message);

@@ -30,7 +30,7 @@ constexpr std::chrono::seconds kOtherBootIdle = std::chrono::hours(1);
 
 // A file of /proc or nothing; they are small and have no size to ask for.
 std::string ReadProcFile(const std::string& path) {
-    base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::Fd fd = base::OpenAt(AT_FDCWD, path, O_RDONLY);
     std::array<std::byte, 4096> buffer;
     if (!fd) return {};
     auto bytes = base::ReadSome(fd.get(), buffer, path);

@@ -58,7 +58,7 @@ Result<std::string> ParseFileUri(std::string_view uri) {
 Status GiveToOwnerOf(const std::string& other, const std::string& folder) {
     if (other.empty() || geteuid() != 0) return {};
     struct stat info;
-    const base::Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const base::Fd fd = base::OpenAt(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (fd && stat(other.c_str(), &info) == 0 && fchown(fd.get(), info.st_uid, info.st_gid) == 0)
         return {};
     return base::ErrnoError(

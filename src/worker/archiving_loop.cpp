@@ -68,7 +68,7 @@ void ArchivingLoop::Configure(ServerConfig config) {
 
 Result<bool> ArchivingLoop::Run() {
     AGRI_TRY(server_.Listen(kSocketPath));
-    is_clone_ = IsClone();
+    AGRI_ASSIGN(is_clone_, IsClone());
     Configure(std::move(config_));
     // The archiver may have asked before there was a socket, and sleeps now.
     Tell(Message("WAKE"));
@@ -98,7 +98,10 @@ void ArchivingLoop::Look() {
     if (now >= next_look_) {
         next_look_ = now + options_.look_interval;
         ready_changed_ = true;
-        is_clone_ = IsClone();
+        if (auto is_clone = IsClone())
+            is_clone_ = *is_clone;
+        else
+            environment_.log->warn("{}", is_clone.error().ToString());
         if (phase_ == Phase::kRunning && inputs_.postmaster.IsGone()) LeaveServerGone();
     }
     if (now >= next_job_clean_ && phase_ == Phase::kRunning) {

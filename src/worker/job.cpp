@@ -122,7 +122,8 @@ Result<engine::BackupRequest> Job::ReadBackupRequest() {
 }
 
 Result<Message> Job::Backup() {
-    if (IsClone())
+    AGRI_ASSIGN(const bool is_clone, IsClone());
+    if (is_clone)
         return Error(ErrorCode::kClusterState, "this server was restored as a clone")
             .WithDetail("A clone does not write into the repository of the server it is from.")
             .WithHint("Run \"agri_backup adopt\" if it shall be the one that writes.");

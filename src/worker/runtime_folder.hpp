@@ -23,7 +23,7 @@ inline constexpr const char* kReadyFolder = "pg_wal/archive_status";
 // Goes to the data directory and makes the runtime folder there.
 base::Status EnterDataDirectory(const std::string& data_directory);
 // Whether `restore --as clone` made this data directory.
-bool IsClone();
+base::Result<bool> IsClone();
 // Replaces a file of cached state: whole for every reader, lost with the power.
 base::Status WriteState(const std::string& path, const nlohmann::json& document);
 // The document, or null when there is none to be read.

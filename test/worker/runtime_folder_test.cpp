@@ -30,13 +30,17 @@ TEST(RuntimeFolderTest, Enter_NewDataDirectory_MakesPrivateFolders) {
 
 TEST(RuntimeFolderTest, IsClone_RoleFile_OnlyACloneOrAnUnreadableOne) {
     WorkerCluster cluster;
-    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone(); }), 0);
+    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone().value(); }), 0);
     cluster.cluster().Write("agri_backup/role", R"({"role":"clone"})");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone(); }), 0);
+    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone().value(); }), 0);
     cluster.cluster().Write("agri_backup/role", R"({"role":"original"})");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone(); }), 0);
+    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone().value(); }), 0);
     cluster.cluster().Write("agri_backup/role", "{");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone(); }), 0);
+    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone().value(); }), 0);
+    // What cannot even be looked at is an error: neither a clone nor none.
+    ASSERT_EQ(unlink(cluster.Path("agri_backup/role").c_str()), 0);
+    cluster.cluster().Link("agri_backup/role", "role");
+    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone(); }), 0);
 }
 
 TEST(RuntimeFolderTest, RemoveDeadJobs_DeadAndLivingJobs_KeepsTheLivingAndTheFresh) {
