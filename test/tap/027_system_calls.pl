@@ -1,8 +1,7 @@
 # Every system call on the way of the data fails once: each command of the program either does what it was told, or
 # says what is wrong with an exit code that is not 0, leaves nothing that could be taken for whole, and succeeds at
 # the next try. What a signal interrupts (EINTR) is simply done again.
-# AGRI_FAULTS: how many calls of each kind fail for each command (default 1; "all": every single one, with every
-# error), AGRI_SEED: other choices (default: in each run the same).
+# AGRI_FAULTS, AGRI_SEED: see Faults.pm.
 use strict;
 use warnings;
 use IPC::Run ();
@@ -11,11 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
-
-my $faults = $ENV{AGRI_FAULTS} // 1;
-my $seed = $ENV{AGRI_SEED} // 1;
-srand($seed);
-diag("AGRI_FAULTS=$faults AGRI_SEED=$seed");
+use Faults;
 
 my $node = new_server('calls', conf => "autovacuum = off\n");
 my $of = repository_of($node);
@@ -66,17 +61,6 @@ my %tasks = (
         command => sub { of_repository($place, 'init', '--data-directory', $node->data_dir) },
         is_done => sub { -e "$place/agri_backup.repository" },
         is_clean => sub { 1 } });
-my @calls = qw(openat read pread64 write pwrite64 fsync fdatasync rename renameat renameat2 link linkat unlink unlinkat
-    mkdir mkdirat fstat newfstatat getdents64 ftruncate fallocate fchmod utimensat flock statfs fstatfs lseek close);
-
-sub errors_of
-{
-    my ($call) = @_;
-    return qw(EIO EINTR) if $call =~ /^(?:p?read|openat|fsync)/;
-    return qw(EIO ENOSPC EINTR) if $call =~ /write/;
-    return 'ENOSPC' if $call =~ /mkdir|link|rename|ftruncate|fallocate/;
-    return 'EIO';
-}
 
 # The program with one of its calls failing; returns exit code, standard error, and whether the call was reached.
 sub run_with
@@ -94,7 +78,7 @@ sub count_calls
 {
     my ($task) = @_;
     $task->{prepare}->();
-    my ($how, $said, $trace) = run_with($task, '-e', 'trace=' . join ',', @calls);
+    my ($how, $said, $trace) = run_with($task, '-e', 'trace=' . join ',', map { "?$_" } @calls);
     is($how, 0, 'untouched it succeeds') or BAIL_OUT($said);
     my (%count, %before, $loaded);
     for (split /\n/, $trace)
@@ -121,11 +105,9 @@ for my $name (sort keys %tasks)
     for my $counted (count_calls($task))
     {
         my ($call, $first, $last) = @$counted;
-        my @numbers = $faults eq 'all' ? ($first + 1 .. $last) : map { $first + 1 + int rand($last - $first) } 1 .. ($last > $first ? $faults : 0);
-        for my $number (@numbers)
+        for my $number (chosen($first + 1 .. $last))
         {
-            my @errors = errors_of($call);
-            for my $errno ($faults eq 'all' ? @errors : $errors[ rand @errors ])
+            for my $errno (errors_of($call))
             {
                 $task->{prepare}->();
                 my ($how, $said, $trace) = run_with($task, '-e', "trace=$call", '-e', "inject=$call:error=$errno:when=$number");
