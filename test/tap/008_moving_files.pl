@@ -169,7 +169,7 @@ for my $churn (@churns)
     unlike(${ $churn->{out} }, qr/ERROR|aborted/, 'and never failed');
 }
 wait_for('its sessions to end', sub {
-    $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0 });
+    $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()") == 0 });
 $restored = restored_is_equal('churn', \@databases);
 $restored->stop('fast');
 $node->stop('fast');

@@ -21,7 +21,7 @@ sub slurp { my ($path) = @_; open my $in, '<:raw', $path or die "$path: $!"; loc
 sub flip { my ($path, $at) = @_; open my $file, '+<:raw', $path or die "$path: $!"; seek $file, $at, 0; read $file, my $byte, 1;
     seek $file, $at, 0; print $file chr(ord($byte) ^ 1); close $file or die }
 my $canary = session($node);
-sub canary_sings { my ($when) = @_; is($canary->query_safe("INSERT INTO plots VALUES (NULL) RETURNING 'sung'"), 'sung', "$when: sessions go on") }
+sub sings { my ($when) = @_; is($canary->query_safe("INSERT INTO plots VALUES (NULL) RETURNING 'sung'"), 'sung', "$when: sessions go on") }
 
 my $backup = backup_now($node);
 # Until something is committed behind the backup, its end is the last moment known.
@@ -61,7 +61,7 @@ wait_for('the next segment to be archived ahead', sub { objects($later) == 1 });
 wait_for('core to count the failure', sub { $node->safe_psql('postgres', 'SELECT failed_count FROM pg_stat_archiver') > $failed });
 is(-e "$done.ready" ? 1 : 0, 1, 'the server keeps the file');
 is($object->(), $stored, 'the archived one is untouched');
-canary_sings('archiving stuck');
+sings('archiving stuck');
 flip($path, 9000);
 wait_for('the operator\'s repair to be noticed', sub { status('state') eq 'ok' });
 wait_archived($node);
@@ -76,7 +76,7 @@ for my $case (
     $break->();
     $node->safe_psql('postgres', 'INSERT INTO plots SELECT NULL FROM generate_series(1, 1000); SELECT pg_switch_wal()');
     wait_for('archiving to fail', sub { status('state') eq 'failing' });
-    canary_sings($how);
+    sings($how);
     $node->safe_psql('postgres', 'INSERT INTO plots VALUES (NULL); SELECT pg_switch_wal()');
     wait_for('both segments to be counted', sub { status('waiting_files >= 2 AND waiting_bytes >= 2 * 16777216') eq 't' });
     is(status("failing_since BETWEEN now() - interval '1 hour' AND now()"), 't', "$how: the status says since when");
