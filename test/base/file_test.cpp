@@ -4,12 +4,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <thread>
 
+#include "base/child.hpp"
 #include "base/temporary_folder.hpp"
 
 namespace agri::base {
@@ -91,21 +95,136 @@ TEST_F(FileTest, WriteAllAt_LeavesTheRestAlone) {
     EXPECT_EQ(Content(folder_ / "a"), "0123xy6789");
 }
 
-// A pipe gives and takes fewer bytes than asked for; both sides must go on.
-TEST_F(FileTest, WriteAllAndReadSome_ShortCounts_TransferEverything) {
-    int ends[2];
-    ASSERT_EQ(pipe(ends), 0);
-    Fd reader(ends[0]), writer(ends[1]);
-    const Bytes sent(300000, std::byte{0x5A});
-    std::thread sender([&] {
-        EXPECT_TRUE(WriteAll(writer.get(), sent, "pipe"));
-        writer.Reset();
-    });
-    Bytes received(sent.size() + 10);
-    EXPECT_EQ(ReadSome(reader.get(), received, "pipe").value(), sent.size());
-    sender.join();
-    received.resize(sent.size());
+// A pipe whose ends are used by threads that signals interrupt again and again: a call that has
+// moved nothing yet returns EINTR, and one that has moved something returns less than it was asked
+// for.
+class InterruptedPipeTest : public testing::Test {
+   protected:
+    InterruptedPipeTest() {
+        int ends[2];
+        EXPECT_EQ(pipe(ends), 0);
+        reader_ = Fd(ends[0]);
+        writer_ = Fd(ends[1]);
+        capacity_ = static_cast<size_t>(fcntl(ends[1], F_GETPIPE_SZ));
+        struct sigaction action {};
+        action.sa_handler = [](int) { ++signals_; };
+        sigaction(SIGUSR1, &action, &before_);
+    }
+    ~InterruptedPipeTest() override { sigaction(SIGUSR1, &before_, nullptr); }
+
+    // Runs `body` in a thread, which is interrupted until `meanwhile` (called after every signal)
+    // says that this is enough, or `body` ends.
+    static void RunInterrupted(const std::function<void()>& body,
+                               const std::function<bool()>& meanwhile) {
+        std::atomic<bool> has_ended{false};
+        std::thread thread([&] {
+            body();
+            has_ended = true;
+        });
+        do {
+            pthread_kill(thread.native_handle(), SIGUSR1);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        } while (!meanwhile() && !has_ended);
+        thread.join();
+    }
+    static bool HaveCome(int signals) { return signals_ >= signals; }
+    Bytes Sample() const {
+        Bytes sample(capacity_ * 3);
+        for (size_t i = 0; i < sample.size(); ++i) sample[i] = static_cast<std::byte>(i % 251);
+        return sample;
+    }
+
+    static constexpr int kManySignals = 20;
+    Fd reader_, writer_;
+    size_t capacity_ = 0;
+    static inline std::atomic<int> signals_{0};
+    struct sigaction before_ {};
+};
+
+TEST_F(InterruptedPipeTest, WriteAll_ShortCountsAndInterruptions_WritesEverything) {
+    const Bytes sent = Sample();
+    ssize_t first = 0, second = 0;
+    int second_errno = 0;
+    RunInterrupted(
+        [&] {
+            first = write(writer_.get(), sent.data(), sent.size());
+            second = write(writer_.get(), sent.data(), sent.size());
+            second_errno = errno;
+        },
+        [] { return false; });
+    ASSERT_EQ(first, static_cast<ssize_t>(capacity_)) << "what write(2) itself does here";
+    ASSERT_EQ(second, -1);
+    ASSERT_EQ(second_errno, EINTR);
+
+    Bytes received(capacity_);
+    ASSERT_EQ(ReadSome(reader_.get(), received, "pipe").value(), capacity_);
+    received.resize(sent.size() + 1);
+    size_t count = 0;
+    signals_ = 0;
+    RunInterrupted(
+        [&] {
+            EXPECT_TRUE(WriteAll(writer_.get(), sent, "pipe"));
+            writer_.Reset();
+        },
+        [&] {
+            if (!HaveCome(kManySignals)) return false;
+            count = ReadSome(reader_.get(), received, "pipe").value();
+            return true;
+        });
+    received.resize(count);
     EXPECT_EQ(received, sent);
+}
+
+TEST_F(InterruptedPipeTest, ReadSome_ShortCountsAndInterruptions_ReadsEverything) {
+    const Bytes sent = Sample();
+    Bytes received(sent.size() + 1);
+    ssize_t first = 0;
+    int first_errno = 0;
+    RunInterrupted(
+        [&] {
+            first = read(reader_.get(), received.data(), received.size());
+            first_errno = errno;
+        },
+        [] { return false; });
+    ASSERT_EQ(first, -1) << "what read(2) itself does here";
+    ASSERT_EQ(first_errno, EINTR);
+
+    size_t count = 0, written = 0;
+    signals_ = 0;
+    RunInterrupted([&] { count = ReadSome(reader_.get(), received, "pipe").value(); },
+                   [&] {
+                       if (!HaveCome(kManySignals)) return false;
+                       // Less than was asked for, so that more than one call is needed.
+                       const ByteView part = ByteView(sent).subspan(written, capacity_ / 2);
+                       EXPECT_TRUE(WriteAll(writer_.get(), part, "pipe"));
+                       written += part.size();
+                       if (written == sent.size()) writer_.Reset();
+                       return written == sent.size();
+                   });
+    received.resize(count);
+    EXPECT_EQ(received, sent);
+}
+
+// A short count is followed by the error that made it short; a file that may grow no more gives
+// both.
+TEST_F(FileTest, WriteAll_ShortCountThenError_IsTheError) {
+    constexpr rlim_t kLongest = 10000;
+    const Bytes sent(kLongest + 5000, std::byte{0x5A});
+    test::Child child([&] {
+        signal(SIGXFSZ, SIG_IGN);
+        rlimit limit{};
+        getrlimit(RLIMIT_FSIZE, &limit);
+        limit.rlim_cur = kLongest;
+        setrlimit(RLIMIT_FSIZE, &limit);
+        const Fd fd = OpenFile(folder_ / "a", O_RDWR | O_CREAT).value();
+        if (write(fd.get(), sent.data(), sent.size()) != kLongest) return 1;
+        const Status at = WriteAllAt(fd.get(), 5000, sent, "shown");
+        if (at || at.error().message != "could not write file \"shown\": File too large") return 2;
+        lseek(fd.get(), 5000, SEEK_SET);
+        const Status rest = WriteAll(fd.get(), sent, "shown");
+        return rest || rest.error().message != at.error().message ? 3 : 0;
+    });
+    EXPECT_EQ(child.AwaitExit(), 0);
 }
 
 TEST_F(FileTest, WriteAll_FullDevice_IsNoSpace) {
