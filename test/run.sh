@@ -123,5 +123,10 @@ for suite in "${suites[@]}"; do
     esac
 done
 run_tap "${files[@]}"
+# Of a long output one often sees the end alone.
+for file in "${files[@]}"; do
+    own=$scratch/tap/$(basename "$file" .pl)
+    [ -e "$own/passed" ] || head -n 60 "$own/said" >&2
+done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -9,7 +9,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use AgriBackup;
 
-my $primary = new_server('primary', conf => "agri_backup.debug_lease_time = 2s\nautovacuum = off\nwal_keep_size = 1GB\n");
+my $primary = new_server('primary', initdb => ['--wal-segsize=1'], conf => <<'CONF');
+agri_backup.debug_lease_time = 2s
+autovacuum = off
+wal_keep_size = 1GB
+CONF
 my $of = repository_of($primary);
 $primary->safe_psql('postgres', <<'SQL');
 CREATE TABLE harvest AS SELECT i, sha512(i::text::bytea || random()::text::bytea) AS bytes FROM generate_series(1, 60000) i;
@@ -22,6 +26,12 @@ $standby->start;
 my $canary = hire_canary($primary);
 
 sub running { my ($on) = @_; return $on->safe_psql('postgres', "SELECT process_pid FROM agri_backup.jobs() WHERE state = 'running' AND process_pid IS NOT NULL") }
+# A thread that is in the middle of a call stops after it.
+sub is_asleep
+{
+    my ($pid) = @_;
+    return !grep { slurp_file($_) !~ /^\d+ \(.*\) T /s } glob "/proc/$pid/task/*/stat";
+}
 sub backups { return join ' ', sort map { $_->{backup_id} } @{ cli_json($primary, 'info')->{backups} } }
 sub begin_backup
 {
@@ -31,7 +41,7 @@ sub begin_backup
         '<', \undef, '>', \$session->{out}, '2>', \$session->{err});
     return $session;
 }
-# A standby's backup ends with WAL that its primary archives.
+# A standby's backup ends with WAL that its primary archives, and that it has replayed itself.
 my $mark = 0;
 sub end_backup
 {
@@ -40,6 +50,7 @@ sub end_backup
     {
         ++$mark;
         $primary->safe_psql('postgres', "INSERT INTO marks VALUES ($mark); SELECT pg_switch_wal()");
+        $primary->wait_for_catchup($standby);
         canary_sings($canary);
         $session->{run}->pump_nb;
     }
@@ -55,13 +66,14 @@ for my $case ([ $primary, $standby ], [ $standby, $primary ])
     my $title = $sleeper->name . ' sleeps';
     $primary->wait_for_catchup($standby);
     # Slow storage keeps its backup busy until it is stopped.
-    $sleeper->append_conf('postgresql.conf', "agri_backup.rate_limit = '1MB'");
+    $sleeper->append_conf('postgresql.conf', "agri_backup.rate_limit = '256kB'");
     $sleeper->reload;
     my $session = begin_backup($sleeper);
     my $job;
     wait_for('a job', sub { canary_sings($canary); $session->{run}->pump_nb; return $job = running($sleeper) });
     wait_for('its lease', sub { canary_sings($canary); scalar(@{ cli_json($primary, 'info')->{running} }) == 1 });
     kill 'STOP', $job;
+    wait_for('it to sleep', sub { is_asleep($job) });
     my $running = cli_json($primary, 'info')->{running}[0];
     is($running->{pid}, $job, "$title: its backup is under way");
     my $taken = end_backup(begin_backup($other));
