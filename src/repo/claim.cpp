@@ -148,8 +148,10 @@ base::Result<ClaimantIdentity> IdentifyDataDirectory(const std::string& data_dir
         return base::ErrnoError(
             failure ? failure.value() : errno,
             fmt::format("could not examine data directory \"{}\"", data_directory));
-    return ClaimantIdentity{HostName(),  MachineId(), real.string(),
-                            info.st_dev, info.st_ino, BootId()};
+    AGRI_ASSIGN(std::string machine_id, MachineId());
+    AGRI_ASSIGN(std::string boot_id, BootId());
+    return ClaimantIdentity{HostName(),  std::move(machine_id), real.string(),
+                            info.st_dev, info.st_ino,           std::move(boot_id)};
 }
 
 base::Result<std::optional<format::WriterClaim>> CurrentClaim(const Incarnation& incarnation) {

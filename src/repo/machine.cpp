@@ -22,17 +22,21 @@ namespace agri::repo {
 namespace {
 
 // Files of /proc have no size: read, not stat.
-std::string ReadSmallFile(const std::string& path) {
-    auto fd = base::OpenFile(path, O_RDONLY);
-    if (!fd) return {};
+base::Result<std::string> ReadSmallFile(const std::string& path) {
+    AGRI_ASSIGN(const auto fd, base::OpenFile(path, O_RDONLY));
     std::array<char, 4096> buffer;
-    auto bytes = base::ReadSome(fd->get(), std::as_writable_bytes(std::span(buffer)), path);
-    if (!bytes) return {};
-    return {buffer.data(), *bytes};
+    AGRI_ASSIGN(const size_t bytes,
+                base::ReadSome(fd.get(), std::as_writable_bytes(std::span(buffer)), path));
+    return std::string(buffer.data(), bytes);
 }
 
-std::string FirstLine(std::string text) {
-    text.resize(std::min(text.find('\n'), text.size()));
+// What stays so (there is no such file, or it is another user's) is an answer: no identity.
+base::Result<std::string> ReadIdentity(const std::string& path) {
+    auto text = ReadSmallFile(path);
+    if (!text && (text.error().code == base::ErrorCode::kNotFound ||
+                  text.error().code == base::ErrorCode::kPermission))
+        return std::string();
+    if (text) text->resize(std::min(text->find('\n'), text->size()));
     return text;
 }
 
@@ -50,7 +54,7 @@ struct ProcessFacts {
 
 // The second field, the command in parentheses, may hold blanks and parentheses itself.
 std::optional<ProcessFacts> FactsOf(int64_t pid) {
-    std::string text = ReadSmallFile(fmt::format("/proc/{}/stat", pid));
+    const std::string text = ReadSmallFile(fmt::format("/proc/{}/stat", pid)).value_or("");
     size_t at = text.rfind(')');
     if (at == std::string::npos || at + 2 >= text.size()) return std::nullopt;
     ProcessFacts facts{.state = text[at + 2]};
@@ -68,7 +72,7 @@ class KernelProcessTable final : public ProcessTable {
    public:
     ProcessIdentity Self() const override {
         int64_t pid = getpid();
-        return {HostName(), fmt::format("{}+{}", BootId(), PidNamespace()), pid,
+        return {HostName(), fmt::format("{}+{}", BootId().value_or(""), PidNamespace()), pid,
                 FactsOf(pid).value_or(ProcessFacts{}).start_ticks};
     }
     bool IsCertainlyDead(const ProcessIdentity& process) const override {
@@ -87,8 +91,8 @@ class KernelProcessTable final : public ProcessTable {
    private:
     bool RanHere(const ProcessIdentity& process) const {
         ProcessIdentity self = Self();
-        return process.host == self.host && process.boot_id == self.boot_id && !BootId().empty() &&
-               process.pid > 0;
+        return process.host == self.host && process.boot_id == self.boot_id &&
+               !self.boot_id.starts_with('+') && process.pid > 0;
     }
 };
 
@@ -104,9 +108,9 @@ std::string HostName() {
     return text;
 }
 
-std::string BootId() { return FirstLine(ReadSmallFile("/proc/sys/kernel/random/boot_id")); }
+base::Result<std::string> BootId() { return ReadIdentity("/proc/sys/kernel/random/boot_id"); }
 
-std::string MachineId() { return FirstLine(ReadSmallFile("/etc/machine-id")); }
+base::Result<std::string> MachineId() { return ReadIdentity("/etc/machine-id"); }
 
 const ProcessTable& SystemProcessTable() {
     static const KernelProcessTable* const table = new KernelProcessTable();

@@ -4,15 +4,17 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.hpp"
+
 namespace agri::repo {
 
 // The kernel's host name; empty when it cannot be read.
 std::string HostName();
 // /proc/sys/kernel/random/boot_id: new at every boot, shared by all containers of a machine. Empty
-// when unreadable.
-std::string BootId();
-// /etc/machine-id; empty in most containers.
-std::string MachineId();
+// where there is none to read; an error when it cannot be read just now.
+base::Result<std::string> BootId();
+// /etc/machine-id; empty in most containers. Errors as BootId()'s.
+base::Result<std::string> MachineId();
 
 // A process that a record of the repository names.
 struct ProcessIdentity {

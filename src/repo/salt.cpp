@@ -15,7 +15,7 @@ namespace agri::repo {
 
 std::array<std::byte, 32> FreshSalt(base::Random& random) {
     static std::atomic<uint64_t> counter{0};
-    static const std::string boot_id = BootId();
+    static const std::string boot_id = BootId().value_or("");
     std::array<std::byte, 32> fresh;
     random.Fill(fresh);
     const base::Clock& clock = base::SystemClock();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "base/no_descriptors.hpp"
 #include "repo/local_claim.hpp"
 #include "repo/repository_fixture.hpp"
 
@@ -269,6 +270,14 @@ TEST_F(ClaimTest, Identify_MissingDirectory_IsNotFound) {
     ASSERT_FALSE(identity);
     EXPECT_EQ(identity.error().code, ErrorCode::kNotFound);
     EXPECT_THAT(identity.error().message, HasSubstr("none"));
+}
+
+// Without it, the claim would be taken for another machine's later.
+TEST_F(ClaimTest, Identify_MachineCannotBeReadNow_IsAnError) {
+    const test::NoDescriptors none;
+    auto identity = IdentifyDataDirectory(primary_);
+    ASSERT_FALSE(identity);
+    EXPECT_THAT(identity.error().message, HasSubstr("/etc/machine-id"));
 }
 
 }  // namespace

@@ -1,36 +1,14 @@
 #include "worker/archive_server.hpp"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 
+#include "base/no_descriptors.hpp"
 #include "worker/peer.hpp"
 
 namespace agri::worker {
 namespace {
-
-// Leaves this process without a descriptor while it lives.
-class NoDescriptors {
-   public:
-    NoDescriptors() {
-        getrlimit(RLIMIT_NOFILE, &before_);
-        rlimit few = before_;
-        few.rlim_cur = std::min<rlim_t>(before_.rlim_cur, 256);
-        setrlimit(RLIMIT_NOFILE, &few);
-        for (base::Fd fd(Open()); fd; fd = base::Fd(Open())) taken_.push_back(std::move(fd));
-    }
-    NoDescriptors(const NoDescriptors&) = delete;
-    NoDescriptors& operator=(const NoDescriptors&) = delete;
-    ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
-
-   private:
-    static int Open() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
-
-    rlimit before_{};
-    std::vector<base::Fd> taken_;
-};
 
 class ArchiveServerTest : public testing::Test {
    protected:
@@ -64,7 +42,7 @@ TEST_F(ArchiveServerTest, Serve_NoDescriptorLeft_OneClientIsServedAndNobodyWakes
     archiver.Send(Message("ARCHIVE"));
     other.Send(Message("REFRESH"));
     {
-        NoDescriptors none;
+        const test::NoDescriptors none;
         ServeOnce();
         EXPECT_EQ(ListenerEvents(), 0) << "who cannot be accepted must not be polled for";
         auto requests = ServeOnce();
