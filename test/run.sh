@@ -75,15 +75,15 @@ unix_socket_directories = '$scratch'"
     as_user "$bin/pg_ctl" -D "$data" -m fast -w -s stop
 }
 
-# One more at a time than there are processors (JOBS), because they wait more than they work. One that counts what the
-# whole machine does says "Runs alone".
+# One more at a time than there are processors (JOBS), because they wait more than they work; the last ones, which are
+# the longest, first. One that counts what the whole machine does says "Runs alone".
 run_tap() { # FILES
     local file together=() alone=()
     [ $# = 0 ] && return
     mkdir -p "$scratch/tap" "$scratch/ports"
     chown "$AGRI_USER" "$scratch/ports"
     for file in "$@"; do
-        if grep -q '^# .*Runs alone' "$file"; then alone+=("$file"); else together+=("$file"); fi
+        if grep -q '^# .*Runs alone' "$file"; then alone+=("$file"); else together=("$file" "${together[@]}"); fi
     done
     for_each_file "${JOBS:-$(($(nproc) + 1))}" "${together[@]}"
     for_each_file 1 "${alone[@]}"

@@ -2,7 +2,7 @@
 # log what is wrong with what, leaves no backup that is not whole, and the next one succeeds; the archiving process
 # goes on by itself, and no WAL is missing. What a signal interrupts (EINTR) is simply done again. A canary session
 # runs through all of it.
-# AGRI_FAULTS, AGRI_SEED: see Faults.pm; without AGRI_FAULTS it does not run.
+# AGRI_FAULTS, AGRI_SEED: see Faults.pm.
 use strict;
 use warnings;
 use File::Compare qw(compare);
@@ -13,7 +13,6 @@ use Test::More;
 use AgriBackup;
 use Faults;
 
-plan skip_all => 'a long form: set AGRI_FAULTS' unless $ENV{AGRI_FAULTS};
 push @calls, qw(sendto recvfrom accept4 poll);
 
 # An installation of this test's own, whose program is a script: it puts in front of the program what the file
@@ -161,7 +160,16 @@ sub litter { return grep { /\S/ } split /\n/, `find '$repository' '(' -path '*/i
 # Two of each backup: one thread's, and that of the lists of files.
 sub packs_too_many { my @packs = split /\n/, `find '$repository' -path '*/packs/*' -type f`; return @packs - 2 * backups() }
 
-my (%runs, %told, $missed);
+# Nothing may wait for ever: where it was at last, is all that can be said then.
+sub give_up
+{
+    my ($what) = @_;
+    diag(`tail -n 30 $trace; ps -eLo pid,tid,ppid,stat,wchan:20,args | grep [.]real`);
+    BAIL_OUT("$what: it hangs; failed: @{ read_trace()->{failed} }");
+}
+
+my (%runs, %told);
+my $missed = 0;
 # What a process calls when nothing fails.
 my $calls;
 # Every chosen fault of these calls in turn; `try` says what is wrong with what comes of it.
@@ -218,7 +226,7 @@ sub try_job
     my $log_before = -s $node->logfile;
     trace_next('job', @inject);
     my ($code, $out, $err) = $node->psql('postgres', $job->{sql}, timeout => $PostgreSQL::Test::Utils::timeout_default, timed_out => \my $hangs);
-    BAIL_OUT("$what: it hangs") if $hangs;
+    give_up($what) if $hangs;
     canary_sings($canary);
     my $failed = read_trace()->{failed};
     my @problems = problems_of($name, $errno, $code != 0, $failed, slurp_file($node->logfile, $log_before));
@@ -276,7 +284,7 @@ sub try_archiving
     my $log_before;
     restart_archiving(sub { $log_before = -s $node->logfile; trace_next('archive', @inject) });
     my $segment = write_wal(1000);
-    eval { wait_segment($segment) } or BAIL_OUT("$what: it does not go on: $@");
+    eval { wait_segment($segment) } or give_up("$what: $@");
     my $log = slurp_file($node->logfile, $log_before);
     my $has_failed = $log =~ /archiving process \d+ ended with/ || sql('SELECT failed_count FROM agri_backup.status') > 0;
     my $now = read_trace();
