@@ -250,6 +250,15 @@ Result<Bytes> ReadWholeFile(const std::string& path, uint64_t limit_bytes) {
     }
 }
 
+Result<std::string> RealPath(const std::string& path) {
+    std::error_code error;
+    const auto real = std::filesystem::weakly_canonical(path, error);
+    if (!error) return real.string();
+    if (error == std::errc::permission_denied)
+        return std::filesystem::path(path).lexically_normal().string();
+    return ErrnoError(error.value(), fmt::format("could not resolve \"{}\"", path));
+}
+
 Status ReplaceFile(const std::string& path, ByteView data, mode_t mode) {
     TemporaryFile file(path);
     AGRI_TRY(file.Write(data, mode));

@@ -63,6 +63,9 @@ Status SyncDirectory(const std::string& path);
 // directories of the same owner are synced too (whoever made them may have died before it did), so
 // a caller with many files per directory remembers which ones it already asked for.
 Status CreateDirectories(const std::string& path);
+// The path without links, "." and "..": two names of one place become equal. What does not exist yet,
+// and what this process may not look at, keeps its name.
+Result<std::string> RealPath(const std::string& path);
 // Whole file as bytes; refuses files above `limit_bytes`.
 Result<Bytes> ReadWholeFile(const std::string& path, uint64_t limit_bytes);
 // Durable replacement: temporary name beside it, write, fsync, rename, fsync of the folder.

@@ -69,7 +69,7 @@ int Info(const CommonOptions& options, std::optional<uint32_t> number) {
                                                (*session)->context());
     if (!document) return Fail(options, document.error());
     if (options.json) {
-        fmt::print("{}\n", document->dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+        fmt::print("{}\n", base::ToIndented(*document));
         return kSuccess;
     }
     fmt::print("repository {}, cluster {}\n\n", (*session)->repository_settings().uri,

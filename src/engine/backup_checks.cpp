@@ -1,6 +1,6 @@
 #include "engine/backup_checks.hpp"
 
-#include <filesystem>
+#include "base/file.hpp"
 
 namespace agri::engine {
 
@@ -58,9 +58,8 @@ Status CheckRepositoryPlace(const repo::Incarnation& incarnation, const WalkPlan
     const std::string place = incarnation.repository().storage().Describe();
     constexpr std::string_view kFile = "file://";
     if (!place.starts_with(kFile)) return {};
-    std::error_code ignored;
-    const std::string folder =
-        std::filesystem::weakly_canonical(place.substr(kFile.size()), ignored).string() + "/";
+    AGRI_ASSIGN(std::string folder, base::RealPath(place.substr(kFile.size())));
+    folder += '/';
     for (const WalkRoot& root : plan.roots) {
         const FileRoot::Kind kind = root.root.kind();
         if (kind != FileRoot::DATA && kind != FileRoot::TABLESPACE) continue;

@@ -2,8 +2,7 @@
 
 #include <dirent.h>
 
-#include <filesystem>
-
+#include "base/file.hpp"
 #include "engine/folder.hpp"
 #include "engine/restore_marker.hpp"
 #include "engine/server_check.hpp"
@@ -50,10 +49,15 @@ Status CheckDeltaTarget(const std::string& path) {
             "or the data directory that is to be rewritten.");
 }
 
-std::string Canonical(const std::string& path) {
-    std::error_code error;
-    const auto canonical = std::filesystem::weakly_canonical(path, error);
-    return TrimSlashes(error ? path : canonical.string());
+Result<std::string> Canonical(const std::string& path) {
+    AGRI_ASSIGN(const std::string real, base::RealPath(path));
+    return TrimSlashes(real);
+}
+
+Result<bool> HaveOneRealPath(const std::string& one, const std::string& other) {
+    AGRI_ASSIGN(const std::string real, Canonical(one));
+    AGRI_ASSIGN(const std::string other_real, Canonical(other));
+    return real == other_real;
 }
 
 bool IsWithin(const std::string& inner, const std::string& outer) {
@@ -99,7 +103,10 @@ Status CheckSameBackup(const TargetCheck& check, const RestoreRequest& request,
                 fmt::format("Go on with --backup {}, or give --delta to take this backup instead.",
                             check.interrupted_backup));
     auto control = base::ReadWholeFile(fmt::format("{}/{}", path, kControlFile), 64 << 10);
-    if (!control) return {};
+    if (!control && control.error().code == ErrorCode::kNotFound) return {};
+    if (!control)
+        return std::move(control).error().WithHint(
+            "Which cluster is there cannot be told: give an empty target directory.");
     auto parsed = wal::ParseControlFile(*control);
     if (!parsed || parsed->system_identifier == backup.system_identifier()) return {};
     return MakeError(
@@ -131,28 +138,30 @@ Status CheckFolderContent(const RestoreFolder& folder) {
 }
 
 // What a restore must stay away from: repositories and keys on this machine.
-std::vector<std::pair<std::string, std::string>> ForbiddenPlaces(
+Result<std::vector<std::pair<std::string, std::string>>> ForbiddenPlaces(
     const repo::Incarnation& incarnation, const Context& context) {
     constexpr std::string_view kFile = "file://";
     std::vector<std::pair<std::string, std::string>> places;
-    const auto add = [&](std::string_view what, std::string_view uri) {
-        if (uri.starts_with(kFile))
-            places.emplace_back(what, Canonical(std::string(uri.substr(kFile.size()))));
+    const auto add = [&](std::string_view what, std::string_view uri) -> Status {
+        if (!uri.starts_with(kFile)) return {};
+        AGRI_ASSIGN(std::string place, Canonical(std::string(uri.substr(kFile.size()))));
+        places.emplace_back(what, std::move(place));
+        return {};
     };
-    add("the repository", incarnation.repository().storage().Describe());
+    AGRI_TRY(add("the repository", incarnation.repository().storage().Describe()));
     for (const RepositorySettings& repository : context.settings.repositories) {
-        add("the repository", repository.uri);
-        add("the repository's key", repository.key_uri);
+        AGRI_TRY(add("the repository", repository.uri));
+        AGRI_TRY(add("the repository's key", repository.key_uri));
     }
     return places;
 }
 
 Status CheckApart(const RestoreLayout& layout, const repo::Incarnation& incarnation,
                   const Context& context) {
-    const auto forbidden = ForbiddenPlaces(incarnation, context);
+    AGRI_ASSIGN(const auto forbidden, ForbiddenPlaces(incarnation, context));
     std::vector<std::string> seen;
     for (const RestoreFolder& folder : layout.folders()) {
-        const std::string path = Canonical(folder.path);
+        AGRI_ASSIGN(const std::string path, Canonical(folder.path));
         for (const auto& [what, place] : forbidden)
             if (IsWithin(path, place) || IsWithin(place, path))
                 return MakeError(ErrorCode::kInvalidArgument,
@@ -175,15 +184,15 @@ Status CheckOriginalServer(const RestoreLayout& layout,
     std::string data_directory;
     for (const auto& root : backup.roots())
         if (root.kind() == repo::format::FileRoot::DATA) data_directory = root.path();
-    if (data_directory.empty() ||
-        Canonical(data_directory) == Canonical(layout.folders().front().path))
-        return {};
+    if (data_directory.empty()) return {};
+    AGRI_ASSIGN(const bool is_itself, HaveOneRealPath(data_directory, layout.folders().front().path));
+    if (is_itself) return {};
     for (const auto& root : backup.roots()) {
         if (root.kind() != repo::format::FileRoot::TABLESPACE || root.in_place()) continue;
         for (const RestoreFolder& folder : layout.folders()) {
-            if (folder.kind != FolderKind::kTablespace ||
-                Canonical(folder.path) != Canonical(root.path()))
-                continue;
+            if (folder.kind != FolderKind::kTablespace) continue;
+            AGRI_ASSIGN(const bool is_same, HaveOneRealPath(folder.path, root.path()));
+            if (!is_same) continue;
             auto running = CheckNoServer(data_directory);
             if (running) continue;
             return MakeError(ErrorCode::kClusterState,

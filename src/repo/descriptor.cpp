@@ -30,24 +30,26 @@ const std::string* TextMember(const Json& json, const char* name) {
 }  // namespace
 
 std::string Descriptor::Serialize() const {
-    nlohmann::ordered_json json;
+    Json json;
     json["format"] = kRepositoryFormat;
     json["repository_id"] = base::ToHex(repository_id);
     json["sealing"] = sealing == codec::SealingMethod::kNone ? kPlain : kSealed;
     json["created"] = base::FormatTime(created);
-    return json.dump(2) + "\n";
+    return base::ToIndented(json) + "\n";
 }
 
 base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_view where) {
     const Json json = base::ParseJson(text);
     if (!json.is_object()) return DamagedDescriptor(where, "it is not one JSON object");
-    auto format = json.find("format");
-    if (format == json.end() || !format->is_number_unsigned() || *format == 0)
+    const auto member = json.find("format");
+    if (member == json.end() || !member->is_number_unsigned())
         return DamagedDescriptor(where, "it says no format");
-    if (*format > kRepositoryFormat)
+    const auto format = member->get<uint64_t>();
+    if (format == 0) return DamagedDescriptor(where, "it says no format");
+    if (format > kRepositoryFormat)
         return base::MakeError(base::ErrorCode::kUnsupported,
                                "repository format {} is newer than this program understands ({})",
-                               format->get<uint64_t>(), kRepositoryFormat)
+                               format, kRepositoryFormat)
             .WithDetail(fmt::format("The repository is {}. Nothing was changed there.", where))
             .WithHint("Upgrade agri_backup on this machine.");
     const std::string* id = TextMember(json, "repository_id");

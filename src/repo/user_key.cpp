@@ -88,12 +88,9 @@ bool IsSameFolder(const std::filesystem::path& path, const struct stat& folder) 
 
 // Compares real paths by name, and the folders on the way up by identity: a bind mount has another
 // name for the same folder.
-bool IsInside(const std::string& file, const std::string& folder) {
-    std::error_code ignored;
-    auto real_file = std::filesystem::weakly_canonical(file, ignored);
-    auto real_folder = std::filesystem::weakly_canonical(folder, ignored);
-    if (real_file.empty()) real_file = file;
-    if (real_folder.empty()) real_folder = folder;
+base::Result<bool> IsInside(const std::string& file, const std::string& folder) {
+    AGRI_ASSIGN(const std::filesystem::path real_file, base::RealPath(file));
+    AGRI_ASSIGN(const std::filesystem::path real_folder, base::RealPath(folder));
     struct stat folder_info;
     bool exists = stat(real_folder.c_str(), &folder_info) == 0;
     for (auto parent = real_file.parent_path();; parent = parent.parent_path()) {
@@ -144,14 +141,21 @@ base::Status CreateUserKeyFile(const std::string& path, base::Random& random) {
 base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_directory,
                               std::string_view repository_uri) {
     AGRI_ASSIGN(std::string key, KeyPath(key_uri));
-    if (!data_directory.empty() && IsInside(key, std::string(data_directory)))
+    bool is_inside = false;
+    if (!data_directory.empty()) {
+        AGRI_ASSIGN(is_inside, IsInside(key, std::string(data_directory)));
+    }
+    if (is_inside)
         return base::MakeError(base::ErrorCode::kConfiguration,
                                "key file \"{}\" lies inside the data directory \"{}\"", key,
                                data_directory)
             .WithDetail("Backups would contain the key, and be lost together with it.")
             .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
     auto repository = PathOfFileUri(repository_uri);
-    if (repository && IsInside(key, *repository))
+    if (repository) {
+        AGRI_ASSIGN(is_inside, IsInside(key, *repository));
+    }
+    if (is_inside)
         return base::MakeError(base::ErrorCode::kConfiguration,
                                "key file \"{}\" lies inside the repository \"{}\"", key,
                                *repository)
