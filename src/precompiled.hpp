@@ -31,7 +31,7 @@
 #include <unordered_map>
 #include <vector>
 
-// What every formatted message instantiates is compiled once, in src/base/log.cpp. fmt 11 does so itself.
+// What every formatted message instantiates is compiled once, in fmt's own library or in src/base/log.cpp.
 #if FMT_VERSION < 110000
 extern template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, fmt::string_view,
                                                    fmt::format_args, fmt::detail::locale_ref);

@@ -7,8 +7,8 @@
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-// See src/precompiled.hpp: here is the one instance.
-#if FMT_VERSION < 110000
+// See src/precompiled.hpp: fmt 9 has this in its library, between that and fmt 11 it is here.
+#if FMT_VERSION >= 100000 && FMT_VERSION < 110000
 template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, fmt::string_view,
                                             fmt::format_args, fmt::detail::locale_ref);
 #endif

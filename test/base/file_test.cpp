@@ -376,13 +376,13 @@ TEST_F(FileTest, CreateFileExclusively_Race_HasOneWinnerWhoseContentStays) {
 TEST_F(FileTest, RealPath_LinksAndMissingEnd_AreResolvedAndKept) {
     const auto real = RealPath(folder_.path());
     ASSERT_TRUE(real);
-    std::filesystem::create_directory_symlink(folder_.path(), folder_.path() / "link");
-    EXPECT_EQ(RealPath(folder_.path() / "link/none/../file"), *real + "/file");
+    std::filesystem::create_directory_symlink(folder_.path(), folder_.path() + "/link");
+    EXPECT_EQ(RealPath(folder_.path() + "/link/none/../file"), *real + "/file");
 }
 
 TEST_F(FileTest, RealPath_ALoop_IsAnErrorThatNamesIt) {
-    std::filesystem::create_symlink("loop", folder_.path() / "loop");
-    const auto real = RealPath(folder_.path() / "loop");
+    std::filesystem::create_symlink("loop", folder_.path() + "/loop");
+    const auto real = RealPath(folder_.path() + "/loop");
     ASSERT_FALSE(real);
     EXPECT_NE(real.error().message.find("loop"), std::string::npos);
 }
