@@ -195,6 +195,7 @@ Status CheckOriginalServer(const RestoreLayout& layout,
             if (!is_same) continue;
             auto running = CheckNoServer(data_directory);
             if (running) continue;
+            if (running.error().code != ErrorCode::kClusterState) return running;
             return MakeError(ErrorCode::kClusterState,
                              "tablespace folder \"{}\" belongs to a running server", folder.path)
                 .WithDetail(running.error().ToString())

@@ -20,16 +20,19 @@ namespace agri::engine {
 
 using base::ErrorCode;
 using base::MakeError;
+using base::Result;
 using base::Status;
 
 namespace {
 
 constexpr uint64_t kMaxLockFileBytes = 64 << 10;
 
-std::vector<std::string> ReadLines(const std::string& path) {
+// None when there is no such file.
+Result<std::vector<std::string>> ReadLines(const std::string& path) {
     auto content = base::ReadWholeFile(path, kMaxLockFileBytes);
     std::vector<std::string> lines;
-    if (!content) return lines;
+    if (!content && content.error().code == ErrorCode::kNotFound) return lines;
+    if (!content) return std::move(content).error();
     std::istringstream stream{std::string(base::AsText(*content))};
     for (std::string line; std::getline(stream, line);) lines.push_back(line);
     return lines;
@@ -61,7 +64,8 @@ Use UsesFolder(long pid, const struct stat& folder) {
 }
 
 bool IsPostgres(long pid) {
-    const std::string name = Line(ReadLines(fmt::format("/proc/{}/comm", pid)), 1);
+    const auto lines = ReadLines(fmt::format("/proc/{}/comm", pid));
+    const std::string name = lines ? Line(*lines, 1) : std::string();
     return name == "postgres" || name == "postmaster";
 }
 
@@ -108,7 +112,8 @@ Status CheckSocket(const std::string& folder, const struct stat& info,
     const std::string place = Line(lines, 5);
     if (place.empty()) return {};
     const std::string socket_path = fmt::format("{}/.s.PGSQL.{}", place, ToNumber(Line(lines, 4)));
-    const std::string owner = Line(ReadLines(socket_path + ".lock"), 2);
+    AGRI_ASSIGN(const auto lock, ReadLines(socket_path + ".lock"));
+    const std::string owner = Line(lock, 2);
     if (owner.empty() || (owner != folder && !IsSameFolder(owner, info))) return {};
     if (!AcceptsConnections(socket_path)) return {};
     return ServerAtWork(folder, fmt::format("It accepts connections at \"{}\".", socket_path));
@@ -117,11 +122,15 @@ Status CheckSocket(const std::string& folder, const struct stat& info,
 // Somebody may have removed postmaster.pid under a running server.
 Status CheckProcesses(const std::string& folder, const struct stat& info) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-        const long pid = ToNumber(entry.path().filename());
+    std::filesystem::directory_iterator entry("/proc", error);
+    // Where it is not mounted, nobody can tell.
+    if (error == std::errc::no_such_file_or_directory) return {};
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        const long pid = ToNumber(entry->path().filename());
         if (pid <= 0 || !IsPostgres(pid) || UsesFolder(pid, info) != Use::kYes) continue;
         return ServerAtWork(folder, fmt::format("Process {} works in that directory.", pid));
     }
+    if (error) return base::ErrnoError(error.value(), "could not list the processes in \"/proc\"");
     return {};
 }
 
@@ -133,15 +142,23 @@ Status CheckNoServer(const std::string& data_directory) {
         if (errno == ENOENT) return {};
         return base::ErrnoError(errno, fmt::format("could not stat \"{}\"", data_directory));
     }
-    const std::vector<std::string> lines = ReadLines(data_directory + "/postmaster.pid");
+    auto lock = ReadLines(data_directory + "/postmaster.pid");
+    if (!lock)
+        return std::move(lock).error().WithHint(
+            "Whether a server runs there cannot be told without it. Run this as the server's user, "
+            "or as root.");
+    const std::vector<std::string>& lines = *lock;
     AGRI_TRY(CheckLockFile(data_directory, info, lines));
     AGRI_TRY(CheckSocket(data_directory, info, lines));
     return CheckProcesses(data_directory, info);
 }
 
 Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint) {
+    if (repo::HostName() != writer.host()) return {};
     auto here = repo::IdentifyDataDirectory(writer.data_directory());
-    if (!here || here->host != writer.host() || here->machine_id != writer.machine_id()) return {};
+    if (!here && here.error().code == ErrorCode::kNotFound) return {};
+    if (!here) return std::move(here).error().WithHint(std::move(hint));
+    if (here->machine_id != writer.machine_id()) return {};
     Status stopped = CheckNoServer(writer.data_directory());
     if (stopped) return {};
     return std::move(stopped.error()).WithHint(std::move(hint));

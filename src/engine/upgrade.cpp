@@ -22,21 +22,26 @@ using Incarnations = std::vector<repo::format::Incarnation>;
 
 constexpr size_t kMaxFileBytes = 64u << 10;
 
-bool Mentions(const std::string& path, std::string_view word) {
+// False when there is no such file.
+Result<bool> Mentions(const std::string& path, std::string_view word) {
     auto content = base::ReadWholeFile(path, kMaxFileBytes);
-    return content && base::AsText(*content).find(word) != std::string_view::npos;
+    if (!content && content.error().code == ErrorCode::kNotFound) return false;
+    if (!content) return std::move(content).error();
+    return base::AsText(*content).find(word) != std::string_view::npos;
 }
 
 // It starts servers with "-b" (src/bin/pg_upgrade/server.c), and may yet go back to the old one.
 Status CheckNoPgUpgrade(const std::string& data_directory) {
-    if (CheckNoServer(data_directory) || !Mentions(data_directory + "/postmaster.opts", "\"-b\""))
-        return {};
+    AGRI_ASSIGN(const bool is_upgrading, Mentions(data_directory + "/postmaster.opts", "\"-b\""));
+    if (!is_upgrading || CheckNoServer(data_directory)) return {};
     return MakeError(ErrorCode::kClusterState, "pg_upgrade is at work in \"{}\"", data_directory)
         .WithHint("Wait for its end, and run this before or after the first start of the server.");
 }
 
 Status CheckNoClone(const std::string& data_directory) {
-    if (!Mentions(fmt::format("{}/{}", data_directory, kRoleFile), "\"clone\"")) return {};
+    AGRI_ASSIGN(const bool is_clone,
+                Mentions(fmt::format("{}/{}", data_directory, kRoleFile), "\"clone\""));
+    if (!is_clone) return {};
     return MakeError(ErrorCode::kConflict, "\"{}\" was restored as a clone", data_directory)
         .WithHint(
             "A clone does not take the place of its original. Restore with --as original for "

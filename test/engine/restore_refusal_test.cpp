@@ -1,4 +1,5 @@
 // What a restore refuses, and that it leaves everything as it was then.
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -105,6 +106,23 @@ TEST_F(RestoreRefusalTest, CheckNoServer_LockFileOfAReusedPid_IsNoServer) {
     FakePostmaster other(place.path(), "anything");
     WriteToTarget("postmaster.pid", fmt::format("{}\n{}\n", other.pid(), request.target_directory));
     EXPECT_TRUE(CheckNoServer(request.target_directory));
+}
+
+// A folder in a file's place cannot be read, whoever the test runs as.
+TEST_F(RestoreRefusalTest, CheckNoServer_LockFileCannotBeRead_IsADoubt) {
+    WriteToTarget("postmaster.pid/unreadable", "");
+    const auto checked = CheckNoServer(request.target_directory);
+    ASSERT_FALSE(checked);
+    EXPECT_THAT(checked.error().ToString(), testing::HasSubstr("postmaster.pid"));
+    EXPECT_THAT(checked.error().ToString(), testing::HasSubstr("Whether a server runs there"));
+}
+
+TEST_F(RestoreRefusalTest, RunRestore_DeltaOverWhatCannotBeTold_IsRefused) {
+    Backup();
+    WriteToTarget("PG_VERSION", "15\n");
+    WriteToTarget("global/pg_control/unreadable", "");
+    request.existing = ExistingFiles::kDelta;
+    ExpectRefused(ErrorCode::kIo, "global/pg_control");
 }
 
 TEST_F(RestoreRefusalTest, RunRestore_TargetInsideTheRepository_IsRefused) {

@@ -107,6 +107,12 @@ TEST_F(UpgradeTest, Clone_Refused) {
     ExpectRefused(clone, ErrorCode::kConflict, "was restored as a clone");
 }
 
+TEST_F(UpgradeTest, RoleCannotBeRead_Refused) {
+    test::TestCluster unknown{Of15(kOtherSystem)};
+    unknown.Write(std::string(kRoleFile) + "/unreadable", "");
+    ExpectRefused(unknown, ErrorCode::kIo, std::string(kRoleFile));
+}
+
 TEST_F(UpgradeTest, FormerWriterRunsHere_RefusedUntilItIsStopped) {
     LetWrite(first_);
     const test::TestCluster upgraded{Of17(kOtherSystem)};
