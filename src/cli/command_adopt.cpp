@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "engine/control_file.hpp"
 #include "engine/restore_layout.hpp"
 #include "repo/claim.hpp"
@@ -76,7 +77,7 @@ void AddAdopt(CLI::App& app, CommonOptions& options, Action& action) {
             if (!session) return Fail(options, session.error());
             auto claim = Adopt(**session, *data_directory, *timeline);
             if (!claim) return Fail(options, claim.error());
-            fmt::print(
+            Print(
                 "{} on {} writes from now on (epoch {}); any other server is refused\n"
                 "If the server runs, reload it; a clone needs archive_mode = on again, and a "
                 "restart. "

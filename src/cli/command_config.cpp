@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/table.hpp"
 #include "repo/keyring.hpp"
 #include "repo/user_key.hpp"
@@ -20,7 +21,7 @@ int KeepKey(const std::string& path) {
         uri += c == '%' ? std::string("%25") : std::string(1, c);
     auto key = repo::LoadUserKey(uri);
     if (!key) return Fail({}, key.error());
-    fmt::print("key {}: already there\n", path);
+    Print("key {}: already there\n", path);
     return kSuccess;
 }
 
@@ -41,9 +42,9 @@ void AddConfig(CLI::App& app, CommonOptions& options, Action& action) {
                     {{"setting", row.name}, {"value", row.value}, {"source", row.source}});
             }
             if (options.json)
-                fmt::print("{}\n", base::ToIndented({{"format", 1}, {"settings", rows}}));
+                Print("{}\n", base::ToIndented({{"format", 1}, {"settings", rows}}));
             else
-                fmt::print("{}", table.ToString());
+                Print("{}", table.ToString());
             auto settings = builder->Build();
             return settings ? kSuccess : Fail(options, settings.error());
         };
@@ -67,7 +68,7 @@ void AddKey(CLI::App& app, CommonOptions&, Action& action) {
             if (!status && status.error().code == base::ErrorCode::kAlreadyExists && *if_missing)
                 return KeepKey(*path);
             if (!status) return Fail({}, status.error());
-            fmt::print(
+            Print(
                 "key written to {}\n"
                 "Keep a copy of it away from this machine: without it no backup can be restored.\n",
                 *path);

@@ -1,6 +1,7 @@
 // `info`: backups, WAL and recovery windows, in the words and figures of the SQL views.
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/table.hpp"
 #include "engine/report.hpp"
 
@@ -26,7 +27,7 @@ void PrintBackups(const nlohmann::json& backups) {
              Text(b["stop_lsn"]), Text(b["stop_time"]), Bytes(b["bytes"]), Bytes(b["stored_bytes"]),
              b["duration_ms"].is_null() ? "-" : HumanDuration(b["duration_ms"].get<uint64_t>()),
              Text(b["label"]), Text(b["problem"])});
-    fmt::print("{}",
+    Print("{}",
                table.empty() ? "no backups yet: SELECT agri_backup_now();\n" : table.ToString());
 }
 
@@ -37,7 +38,7 @@ void PrintRanges(const nlohmann::json& ranges) {
         table.Add({Text(r["timeline"]), Text(r["status"]), Text(r["from_lsn"]), Text(r["to_lsn"]),
                    Text(r["segments"]), Bytes(r["stored_bytes"]), Text(r["first_commit_time"]),
                    Text(r["last_commit_time"])});
-    fmt::print("{}", table.empty() ? "no WAL archived yet\n" : table.ToString());
+    Print("{}", table.empty() ? "no WAL archived yet\n" : table.ToString());
 }
 
 void PrintWindows(const nlohmann::json& windows) {
@@ -45,7 +46,7 @@ void PrintWindows(const nlohmann::json& windows) {
     for (const auto& w : windows)
         table.Add({Text(w["timeline"]), Text(w["first_backup"]), Text(w["from_lsn"]),
                    Text(w["to_lsn"]), Text(w["from_time"]), Text(w["to_time"])});
-    if (!table.empty()) fmt::print("{}", table.ToString());
+    if (!table.empty()) Print("{}", table.ToString());
 }
 
 // Only where there is more than one: most clusters never had an upgrade.
@@ -57,7 +58,7 @@ void PrintIncarnations(const nlohmann::json& document) {
         table.Add({Text(i["incarnation"]), Text(i["major_version"]), Text(i["system_identifier"]),
                    Text(i["since"]),
                    i["incarnation"] == document["incarnation"] ? "shown here" : ""});
-    fmt::print("Incarnations (--incarnation)\n{}\n", table.ToString());
+    Print("Incarnations (--incarnation)\n{}\n", table.ToString());
 }
 
 int Info(const CommonOptions& options, std::optional<uint32_t> number) {
@@ -69,20 +70,20 @@ int Info(const CommonOptions& options, std::optional<uint32_t> number) {
                                                (*session)->context());
     if (!document) return Fail(options, document.error());
     if (options.json) {
-        fmt::print("{}\n", base::ToIndented(*document));
+        Print("{}\n", base::ToIndented(*document));
         return kSuccess;
     }
-    fmt::print("repository {}, cluster {}\n\n", (*session)->repository_settings().uri,
+    Print("repository {}, cluster {}\n\n", (*session)->repository_settings().uri,
                (*session)->settings().cluster);
     PrintIncarnations(*document);
-    fmt::print("Backups\n");
+    Print("Backups\n");
     PrintBackups((*document)["backups"]);
-    fmt::print("\nWAL\n");
+    Print("\nWAL\n");
     PrintRanges((*document)["wal_archive"]);
-    fmt::print("\nRecovery windows\n");
+    Print("\nRecovery windows\n");
     PrintWindows((*document)["recovery_window"]);
     for (const auto& running : (*document)["running"])
-        fmt::print("\nrunning: {} on {}, pid {}, since {}\n", Text(running["backup_id"]),
+        Print("\nrunning: {} on {}, pid {}, since {}\n", Text(running["backup_id"]),
                    Text(running["host"]), Text(running["pid"]), Text(running["since"]));
     return kSuccess;
 }

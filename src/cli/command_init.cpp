@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "engine/init.hpp"
 
 namespace agri::cli {
@@ -19,12 +20,12 @@ void AddInit(CLI::App& app, CommonOptions& options, Action& action) {
             auto outcome = engine::InitRepository((*session)->repository_settings(),
                                                   *data_directory, (*session)->context());
             if (!outcome) return Fail(options, outcome.error());
-            fmt::print("repository {}: {}\n", (*session)->repository_settings().uri,
+            Print("repository {}: {}\n", (*session)->repository_settings().uri,
                        outcome->repository_created ? "created" : "already there");
             if (outcome->repository_created && data_directory->empty() && geteuid() == 0)
                 PrintBelongsToRoot("chown -R USER FOLDER");
             if (!data_directory->empty())
-                fmt::print("cluster {}: registered with system identifier {}\n",
+                Print("cluster {}: registered with system identifier {}\n",
                            (*session)->settings().cluster, outcome->system_identifier);
             return kSuccess;
         };

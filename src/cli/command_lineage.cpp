@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/table.hpp"
 #include "repo/claim.hpp"
 
@@ -60,10 +61,10 @@ void PrintJson(const Claims& claims, const std::string& data_directory, uint64_t
         document["data_directory"] = {{"path", data_directory},
                                       {"epoch", known},
                                       {"standing", Standing(data_directory, known, claims)}};
-    fmt::print("{}\n", base::ToIndented(document));
+    Print("{}\n", base::ToIndented(document));
 }
 
-int Print(const CommonOptions& options, const std::string& data_directory,
+int PrintLineage(const CommonOptions& options, const std::string& data_directory,
           std::optional<uint32_t> number) {
     auto session = Session::Open(options, data_directory);
     if (!session) return Fail(options, session.error());
@@ -82,9 +83,9 @@ int Print(const CommonOptions& options, const std::string& data_directory,
         table.Add({std::to_string(claim.epoch()), &claim == &claims->back() ? "in force" : "-",
                    claim.host(), claim.data_directory(), std::to_string(claim.timeline()),
                    claim.reason(), Since(claim)});
-    fmt::print("{}", table.empty() ? "no server has written yet\n" : table.ToString());
+    Print("{}", table.empty() ? "no server has written yet\n" : table.ToString());
     if (!data_directory.empty())
-        fmt::print("\n{}: {}\n", data_directory, Standing(data_directory, *known, *claims));
+        Print("\n{}: {}\n", data_directory, Standing(data_directory, *known, *claims));
     return kSuccess;
 }
 
@@ -100,7 +101,7 @@ void AddLineage(CLI::App& app, CommonOptions& options, Action& action) {
     AddIncarnationOption(*command, *number);
     command->callback([&options, &action, data_directory, number] {
         action = [&options, data_directory, number] {
-            return Print(options, *data_directory, *number);
+            return PrintLineage(options, *data_directory, *number);
         };
     });
 }

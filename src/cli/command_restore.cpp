@@ -6,6 +6,7 @@
 #include "base/count.hpp"
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
 #include "engine/restore.hpp"
@@ -73,16 +74,16 @@ base::Result<engine::RestoreRequest> BuildRequest(const RestoreOptions& given,
 }
 
 void PrintPlan(const engine::RestorePlan& plan) {
-    fmt::print(stderr, "backup {} (timeline {}, {} to {}, {})\n", plan.backup.backup_id(),
+    PrintErr("backup {} (timeline {}, {} to {}, {})\n", plan.backup.backup_id(),
                plan.backup.timeline(), base::Lsn{plan.backup.start_lsn()}.ToString(),
                base::Lsn{plan.backup.stop_lsn()}.ToString(),
                HumanBytes(plan.backup.statistics().bytes()));
-    fmt::print(stderr, "chosen because {}\n", plan.reason);
-    fmt::print(stderr, "recovery replays {}, to {} on timeline {}\n",
+    PrintErr("chosen because {}\n", plan.reason);
+    PrintErr("recovery replays {}, to {} on timeline {}\n",
                base::Count(plan.wal_segments, "WAL segment"), plan.end_lsn.ToString(),
                plan.target_timeline.value);
     // While it can still be reconsidered; at the end they stand among the notes again.
-    for (const std::string& warning : plan.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    for (const std::string& warning : plan.warnings) PrintErr("warning: {}\n", warning);
 }
 
 void PrintResult(const CommonOptions& options, const engine::RestoreResult& result) {
@@ -96,18 +97,18 @@ void PrintResult(const CommonOptions& options, const engine::RestoreResult& resu
                                    {"notes", result.notes},
                                    {"configuration_folder", result.configuration_folder},
                                    {"start_command", result.start_command}};
-        fmt::print("{}\n", base::ToIndented(document));
+        Print("{}\n", base::ToIndented(document));
         return;
     }
-    fmt::print("restored {} files, {}", result.files, HumanBytes(result.bytes));
+    Print("restored {} files, {}", result.files, HumanBytes(result.bytes));
     if (result.rewritten_bytes != result.bytes)
-        fmt::print(", of which {} were written", HumanBytes(result.rewritten_bytes));
-    fmt::print("\n");
-    for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
+        Print(", of which {} were written", HumanBytes(result.rewritten_bytes));
+    Print("\n");
+    for (const std::string& note : result.notes) Print("note: {}\n", note);
     if (!result.configuration_folder.empty())
-        fmt::print("configuration from outside the data directory is in {}\n",
+        Print("configuration from outside the data directory is in {}\n",
                    result.configuration_folder);
-    fmt::print("start the server with:\n  {}\n", result.start_command);
+    Print("start the server with:\n  {}\n", result.start_command);
 }
 
 int Restore(const CommonOptions& options, const RestoreOptions& given) {

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "engine/upgrade.hpp"
 
 namespace agri::cli {
@@ -16,23 +17,23 @@ void PrintJson(const engine::UpgradeOutcome& outcome, const std::string& cluster
         {"changed", outcome.IsChange()},
         {"major_version", outcome.now.major_version()},
         {"system_identifier", std::to_string(outcome.now.system_identifier())}};
-    fmt::print("{}\n", base::ToIndented(document));
+    Print("{}\n", base::ToIndented(document));
 }
 
 void PrintText(const engine::UpgradeOutcome& outcome, const std::string& cluster) {
     const auto& now = outcome.now;
-    fmt::print("cluster {}: incarnation {}, PostgreSQL {}, system identifier {}{}\n", cluster,
+    Print("cluster {}: incarnation {}, PostgreSQL {}, system identifier {}{}\n", cluster,
                now.number(), now.major_version(), now.system_identifier(),
                outcome.IsChange() ? "" : ": in force already, nothing to do");
     if (!outcome.IsChange()) return;
     if (now.folder() != outcome.before.folder())
-        fmt::print("Incarnation {} (PostgreSQL {}) stays restorable, with --incarnation {}.\n",
+        Print("Incarnation {} (PostgreSQL {}) stays restorable, with --incarnation {}.\n",
                    outcome.before.number(), outcome.before.major_version(),
                    outcome.before.number());
     if (outcome.former_writer)
-        fmt::print("\"{}\" on host \"{}\" wrote to it and can archive no longer.\n",
+        Print("\"{}\" on host \"{}\" wrote to it and can archive no longer.\n",
                    outcome.former_writer->data_directory(), outcome.former_writer->host());
-    fmt::print(
+    Print(
         "If the server runs, reload it: it archives then. Take a backup at once: until there is "
         "one, the WAL alone restores nothing.\n");
 }

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/table.hpp"
 #include "engine/verify.hpp"
@@ -10,7 +11,7 @@ namespace agri::cli {
 
 namespace {
 
-void Print(const CommonOptions& options, const std::vector<engine::Finding>& findings,
+void PrintFindings(const CommonOptions& options, const std::vector<engine::Finding>& findings,
            const engine::VerifySummary& summary) {
     if (options.json) {
         nlohmann::json rows = nlohmann::json::array();
@@ -26,15 +27,15 @@ void Print(const CommonOptions& options, const std::vector<engine::Finding>& fin
                                    {"wal_segments", summary.wal_segments},
                                    {"bytes", summary.bytes},
                                    {"findings", rows}};
-        fmt::print("{}\n", base::ToIndented(document));
+        Print("{}\n", base::ToIndented(document));
         return;
     }
     Table table({"severity", "backup", "object", "problem", "hint"});
     for (const auto& f : findings)
         table.Add(
             {f.severity, f.backup_id.empty() ? "-" : f.backup_id, f.object, f.problem, f.hint});
-    if (!table.empty()) fmt::print("{}", table.ToString());
-    fmt::print("checked {}, {}: {}\n", summary.Checked(), HumanBytes(summary.bytes),
+    if (!table.empty()) Print("{}", table.ToString());
+    Print("checked {}, {}: {}\n", summary.Checked(), HumanBytes(summary.bytes),
                summary.Outcome());
 }
 
@@ -52,7 +53,7 @@ int Verify(const CommonOptions& options, const engine::VerifyRequest& request,
             (*session)->context());
     }();
     if (!summary) return Fail(options, summary.error());
-    Print(options, findings, *summary);
+    PrintFindings(options, findings, *summary);
     return findings.empty() ? kSuccess : kFindings;
 }
 

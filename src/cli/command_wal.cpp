@@ -5,6 +5,7 @@
 
 #include "base/count.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "engine/control_file.hpp"
 #include "engine/wal_fetch.hpp"
 #include "engine/wal_push.hpp"
@@ -75,7 +76,7 @@ int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const st
             "; unfinished segment {} left to the server, which is running or cannot be told to be "
             "stopped",
             result->left);
-    fmt::print("{} archived, {} already there{}\n", base::Count(result->archived, "WAL file"),
+    Print("{} archived, {} already there{}\n", base::Count(result->archived, "WAL file"),
                result->already_there, unfinished);
     return kSuccess;
 }
@@ -119,7 +120,7 @@ int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     gap.set_reason(given.reason);
     auto status = repo::WalArchive(**incarnation).DeclareGap(gap);
     if (!status) return Fail(options, status.error());
-    fmt::print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline,
+    Print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline,
                given.from, given.to, given.reason);
     return kSuccess;
 }

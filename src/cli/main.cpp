@@ -10,6 +10,7 @@
 
 #include "base/version.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 
 namespace agri::cli {
 namespace {
@@ -84,7 +85,11 @@ int Run(int argc, char** argv) {
         if (app.exit(error) == 0) return kSuccess;
         return IsWalFetch(argc, argv) ? kFetchError : kUsage;
     }
-    return action();
+    const int code = action();
+    const base::Status written = OutputState();
+    if (written || code != kSuccess) return code;
+    // What it did is done; who called it does not know of it.
+    return Fail({}, written.error());
 }
 
 }  // namespace
@@ -93,6 +98,7 @@ int Run(int argc, char** argv) {
 int main(int argc, char** argv) {
     // Keys are in this process's memory: no core dump, no ptrace by the same user.
     prctl(PR_SET_DUMPABLE, 0);
+    agri::cli::HoldStandardDescriptors();
     agri::cli::InstallInterruptHandlers();
     try {
         return agri::cli::Run(argc, argv);
@@ -104,7 +110,7 @@ int main(int argc, char** argv) {
             stderr);
         return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "agri_backup: error: {}\n", error.what());
+        agri::cli::PrintErr("agri_backup: error: {}\n", error.what());
         return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
     }
 }

@@ -1,4 +1,5 @@
 // Debian packages no C++ progress bar, so this is a small one: phase, bar, bytes, rate, time left.
+#include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 
 #include <fmt/format.h>
@@ -68,10 +69,9 @@ void ProgressBar::Draw() const {
                                    part * 100, HumanBytes(done), HumanBytes(total),
                                    HumanBytes(static_cast<uint64_t>(rate)), left);
     if (is_terminal_)
-        fmt::print(stderr, "\r\033[K{}", line);
+        PrintErr("\r\033[K{}", line);
     else
-        fmt::print(stderr, "{}\n", line);
-    std::fflush(stderr);
+        PrintErr("{}\n", line);
 }
 
 }  // namespace agri::cli

@@ -7,6 +7,7 @@
 
 #include "base/json.hpp"
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 
 namespace agri::cli {
 
@@ -141,7 +142,7 @@ void InstallInterruptHandlers() {
 }
 
 void PrintBelongsToRoot(const std::string& chown) {
-    fmt::print("It belongs to root. Give it to the user that the server runs as: {}\n", chown);
+    Print("It belongs to root. Give it to the user that the server runs as: {}\n", chown);
 }
 
 int Fail(const CommonOptions& options, const base::Error& error) {
@@ -152,11 +153,11 @@ int Fail(const CommonOptions& options, const base::Error& error) {
                                      {"message", error.message},
                                      {"detail", error.detail},
                                      {"hint", error.hint}}}};
-        fmt::print("{}\n", base::ToIndented(document));
+        Print("{}\n", base::ToIndented(document));
     }
-    fmt::print(stderr, "agri_backup: error: {}\n", error.message);
-    if (!error.detail.empty()) fmt::print(stderr, "agri_backup: detail: {}\n", error.detail);
-    if (!error.hint.empty()) fmt::print(stderr, "agri_backup: hint: {}\n", error.hint);
+    PrintErr("agri_backup: error: {}\n", error.message);
+    if (!error.detail.empty()) PrintErr("agri_backup: detail: {}\n", error.detail);
+    if (!error.hint.empty()) PrintErr("agri_backup: hint: {}\n", error.hint);
     return ExitCodeOf(error.code);
 }
 

@@ -112,8 +112,11 @@ Status CheckSocket(const std::string& folder, const struct stat& info,
     const std::string place = Line(lines, 5);
     if (place.empty()) return {};
     const std::string socket_path = fmt::format("{}/.s.PGSQL.{}", place, ToNumber(Line(lines, 4)));
-    AGRI_ASSIGN(const auto lock, ReadLines(socket_path + ".lock"));
-    const std::string owner = Line(lock, 2);
+    const auto lock = ReadLines(socket_path + ".lock");
+    // Another user's server, so not one in a folder that this process can write to.
+    if (!lock && lock.error().code == ErrorCode::kPermission) return {};
+    if (!lock) return lock.error();
+    const std::string owner = Line(*lock, 2);
     if (owner.empty() || (owner != folder && !IsSameFolder(owner, info))) return {};
     if (!AcceptsConnections(socket_path)) return {};
     return ServerAtWork(folder, fmt::format("It accepts connections at \"{}\".", socket_path));

@@ -57,6 +57,11 @@ run_refused('init without a key', 3, qr/agri_backup key create/, '--repository',
 ok(!-e "$folder/none", 'nothing was made without a key');
 ($code, $out, $err) = run_program(@here, 'init');
 like($out, qr/created/, 'init makes the repository') or diag($err);
+# What nobody can read was not said.
+my $full = join ' ', map { "'$_'" } program(), @here, 'config';
+like(`$full 2>&1 >/dev/full; echo "exit code \$?"`, qr/standard output.*No space left.*\nexit code [1-9]/s, 'a full disk under the output is an error');
+is(`sh -c "exec $full" 2>&1 >&-; echo "exit code \$?"`, "exit code 0\n", 'a closed output is none');
+like(`$full 2>&1 | head -n 1`, qr/^setting.*\n\z/, 'nor is a reader who has enough');
 my $before = `cd '$folder/repository' && find . -type f -exec sha256sum {} + | sort`;
 ($code, $out, $err) = run_program(@here, 'init');
 is($code, 0, 'init again succeeds') or diag($err);
