@@ -1,7 +1,7 @@
 # Every system call on the way of the data fails once: each command of the program either does what it was told, or
 # says what is wrong with an exit code that is not 0, leaves nothing that could be taken for whole, and succeeds at
 # the next try. What a signal interrupts (EINTR) is simply done again.
-# AGRI_FAULTS, AGRI_SEED: see Faults.pm.
+# AGRI_FAULTS, AGRI_SEED: see Faults.pm. AGRI_COMMANDS: only these, "wal-fetch wal-push".
 use strict;
 use warnings;
 use IPC::Run ();
@@ -98,7 +98,8 @@ sub count_calls
 }
 
 my (%runs, %failures);
-for my $name (sort keys %tasks)
+my @names = split ' ', $ENV{AGRI_COMMANDS} // join ' ', sort keys %tasks;
+for my $name (@names)
 {
     my $task = $tasks{$name};
     my @problems;
