@@ -86,10 +86,10 @@ int Run(int argc, char** argv) {
         return IsWalFetch(argc, argv) ? kFetchError : kUsage;
     }
     const int code = action();
-    const base::Status written = OutputState();
+    base::Status written = OutputState();
     if (written || code != kSuccess) return code;
-    // What it did is done; who called it does not know of it.
-    return Fail({}, written.error());
+    return Fail({}, std::move(written).error().WithHint(
+                        "The command has done its work; its report alone is not complete."));
 }
 
 }  // namespace
