@@ -13,7 +13,7 @@ my $node = new_server('by_hand', start => 0);
 my $of = repository_of($node);
 my $wal_push = join ' ', program(), '--repository', "file://$of->{folder}", '--key', "file://$of->{key}",
     '--cluster', $of->{cluster}, 'wal-push';
-$node->append_conf('postgresql.conf', "archive_library = ''\narchive_command = '$wal_push \"%p\"'");
+$node->append_conf('postgresql.conf', "wal_keep_size = 1GB\narchive_library = ''\narchive_command = '$wal_push \"%p\"'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION agri_backup; SELECT agri_init(); CREATE TABLE seeds (n int)');
 sub seeds { my ($on) = @_; return $on->safe_psql('postgres', "SELECT string_agg(n::text, ',' ORDER BY n) FROM seeds") }
