@@ -139,7 +139,7 @@ for my $name (@names)
 }
 my ($run, $told) = map { sum0(values %$_) } \%runs, \%failures;
 diag("$run faults, $told told");
-cmp_ok($told, '>', $run / 4, 'many of them');
+cmp_ok($told, '>', $run / 4, 'many of them') unless $ENV{AGRI_COMMANDS};
 cli_ok($node, 'the repository is whole after all of it', 'verify');
 my $restored = start_restored($reference, 'restored', like => $node);
 is(fingerprint($restored, 'postgres'), $truth, 'and so is the data');
