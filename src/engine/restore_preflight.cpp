@@ -194,7 +194,8 @@ Status CheckOriginalServer(const RestoreLayout& layout,
             AGRI_ASSIGN(const bool is_same, HaveOneRealPath(folder.path, root.path()));
             if (!is_same) continue;
             auto running = CheckNoServer(data_directory);
-            if (running) continue;
+            // One of another user has no folder that this process can write to.
+            if (running || running.error().code == ErrorCode::kPermission) continue;
             if (running.error().code != ErrorCode::kClusterState) return running;
             return MakeError(ErrorCode::kClusterState,
                              "tablespace folder \"{}\" belongs to a running server", folder.path)

@@ -160,10 +160,10 @@ Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string h
     if (repo::HostName() != writer.host()) return {};
     auto here = repo::IdentifyDataDirectory(writer.data_directory());
     if (!here && here.error().code == ErrorCode::kNotFound) return {};
-    if (!here) return std::move(here).error().WithHint(std::move(hint));
+    if (!here) return std::move(here).error();
     if (here->machine_id != writer.machine_id()) return {};
     Status stopped = CheckNoServer(writer.data_directory());
-    if (stopped) return {};
+    if (stopped || stopped.error().code != ErrorCode::kClusterState) return stopped;
     return std::move(stopped.error()).WithHint(std::move(hint));
 }
 
