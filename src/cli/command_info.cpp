@@ -27,8 +27,7 @@ void PrintBackups(const nlohmann::json& backups) {
              Text(b["stop_lsn"]), Text(b["stop_time"]), Bytes(b["bytes"]), Bytes(b["stored_bytes"]),
              b["duration_ms"].is_null() ? "-" : HumanDuration(b["duration_ms"].get<uint64_t>()),
              Text(b["label"]), Text(b["problem"])});
-    Print("{}",
-               table.empty() ? "no backups yet: SELECT agri_backup_now();\n" : table.ToString());
+    Print("{}", table.empty() ? "no backups yet: SELECT agri_backup_now();\n" : table.ToString());
 }
 
 void PrintRanges(const nlohmann::json& ranges) {
@@ -74,7 +73,7 @@ int Info(const CommonOptions& options, std::optional<uint32_t> number) {
         return kSuccess;
     }
     Print("repository {}, cluster {}\n\n", (*session)->repository_settings().uri,
-               (*session)->settings().cluster);
+          (*session)->settings().cluster);
     PrintIncarnations(*document);
     Print("Backups\n");
     PrintBackups((*document)["backups"]);
@@ -84,7 +83,7 @@ int Info(const CommonOptions& options, std::optional<uint32_t> number) {
     PrintWindows((*document)["recovery_window"]);
     for (const auto& running : (*document)["running"])
         Print("\nrunning: {} on {}, pid {}, since {}\n", Text(running["backup_id"]),
-                   Text(running["host"]), Text(running["pid"]), Text(running["since"]));
+              Text(running["host"]), Text(running["pid"]), Text(running["since"]));
     return kSuccess;
 }
 

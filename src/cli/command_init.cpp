@@ -21,12 +21,12 @@ void AddInit(CLI::App& app, CommonOptions& options, Action& action) {
                                                   *data_directory, (*session)->context());
             if (!outcome) return Fail(options, outcome.error());
             Print("repository {}: {}\n", (*session)->repository_settings().uri,
-                       outcome->repository_created ? "created" : "already there");
+                  outcome->repository_created ? "created" : "already there");
             if (outcome->repository_created && data_directory->empty() && geteuid() == 0)
                 PrintBelongsToRoot("chown -R USER FOLDER");
             if (!data_directory->empty())
                 Print("cluster {}: registered with system identifier {}\n",
-                           (*session)->settings().cluster, outcome->system_identifier);
+                      (*session)->settings().cluster, outcome->system_identifier);
             return kSuccess;
         };
     });

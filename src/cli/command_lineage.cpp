@@ -65,7 +65,7 @@ void PrintJson(const Claims& claims, const std::string& data_directory, uint64_t
 }
 
 int PrintLineage(const CommonOptions& options, const std::string& data_directory,
-          std::optional<uint32_t> number) {
+                 std::optional<uint32_t> number) {
     auto session = Session::Open(options, data_directory);
     if (!session) return Fail(options, session.error());
     auto incarnation = (*session)->OpenIncarnation(number);

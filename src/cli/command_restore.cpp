@@ -75,13 +75,13 @@ base::Result<engine::RestoreRequest> BuildRequest(const RestoreOptions& given,
 
 void PrintPlan(const engine::RestorePlan& plan) {
     PrintErr("backup {} (timeline {}, {} to {}, {})\n", plan.backup.backup_id(),
-               plan.backup.timeline(), base::Lsn{plan.backup.start_lsn()}.ToString(),
-               base::Lsn{plan.backup.stop_lsn()}.ToString(),
-               HumanBytes(plan.backup.statistics().bytes()));
+             plan.backup.timeline(), base::Lsn{plan.backup.start_lsn()}.ToString(),
+             base::Lsn{plan.backup.stop_lsn()}.ToString(),
+             HumanBytes(plan.backup.statistics().bytes()));
     PrintErr("chosen because {}\n", plan.reason);
     PrintErr("recovery replays {}, to {} on timeline {}\n",
-               base::Count(plan.wal_segments, "WAL segment"), plan.end_lsn.ToString(),
-               plan.target_timeline.value);
+             base::Count(plan.wal_segments, "WAL segment"), plan.end_lsn.ToString(),
+             plan.target_timeline.value);
     // While it can still be reconsidered; at the end they stand among the notes again.
     for (const std::string& warning : plan.warnings) PrintErr("warning: {}\n", warning);
 }
@@ -107,7 +107,7 @@ void PrintResult(const CommonOptions& options, const engine::RestoreResult& resu
     for (const std::string& note : result.notes) Print("note: {}\n", note);
     if (!result.configuration_folder.empty())
         Print("configuration from outside the data directory is in {}\n",
-                   result.configuration_folder);
+              result.configuration_folder);
     Print("start the server with:\n  {}\n", result.start_command);
 }
 
@@ -135,7 +135,8 @@ void AddTargetOptions(CLI::App& command, engine::TargetOptions& target) {
         "--target-time", target.time,
         "recover to this moment; a UTC offset is required, as in \"2026-11-22 20:15:00+01\"");
     command.add_option("--target-lsn", target.lsn, "recover to this LSN");
-    command.add_option("--target-xid", target.xid, "recover to this transaction, as pg_current_xact_id() showed it");
+    command.add_option("--target-xid", target.xid,
+                       "recover to this transaction, as pg_current_xact_id() showed it");
     command.add_option("--target-name", target.name, "recover to this restore point");
     command.add_flag("--target-immediate", target.immediate,
                      "stop as soon as the backup is consistent");

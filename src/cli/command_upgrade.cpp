@@ -23,16 +23,15 @@ void PrintJson(const engine::UpgradeOutcome& outcome, const std::string& cluster
 void PrintText(const engine::UpgradeOutcome& outcome, const std::string& cluster) {
     const auto& now = outcome.now;
     Print("cluster {}: incarnation {}, PostgreSQL {}, system identifier {}{}\n", cluster,
-               now.number(), now.major_version(), now.system_identifier(),
-               outcome.IsChange() ? "" : ": in force already, nothing to do");
+          now.number(), now.major_version(), now.system_identifier(),
+          outcome.IsChange() ? "" : ": in force already, nothing to do");
     if (!outcome.IsChange()) return;
     if (now.folder() != outcome.before.folder())
         Print("Incarnation {} (PostgreSQL {}) stays restorable, with --incarnation {}.\n",
-                   outcome.before.number(), outcome.before.major_version(),
-                   outcome.before.number());
+              outcome.before.number(), outcome.before.major_version(), outcome.before.number());
     if (outcome.former_writer)
         Print("\"{}\" on host \"{}\" wrote to it and can archive no longer.\n",
-                   outcome.former_writer->data_directory(), outcome.former_writer->host());
+              outcome.former_writer->data_directory(), outcome.former_writer->host());
     Print(
         "If the server runs, reload it: it archives then. Take a backup at once: until there is "
         "one, the WAL alone restores nothing.\n");

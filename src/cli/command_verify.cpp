@@ -12,7 +12,7 @@ namespace agri::cli {
 namespace {
 
 void PrintFindings(const CommonOptions& options, const std::vector<engine::Finding>& findings,
-           const engine::VerifySummary& summary) {
+                   const engine::VerifySummary& summary) {
     if (options.json) {
         nlohmann::json rows = nlohmann::json::array();
         for (const auto& f : findings)
@@ -35,8 +35,7 @@ void PrintFindings(const CommonOptions& options, const std::vector<engine::Findi
         table.Add(
             {f.severity, f.backup_id.empty() ? "-" : f.backup_id, f.object, f.problem, f.hint});
     if (!table.empty()) Print("{}", table.ToString());
-    Print("checked {}, {}: {}\n", summary.Checked(), HumanBytes(summary.bytes),
-               summary.Outcome());
+    Print("checked {}, {}: {}\n", summary.Checked(), HumanBytes(summary.bytes), summary.Outcome());
 }
 
 int Verify(const CommonOptions& options, const engine::VerifyRequest& request,

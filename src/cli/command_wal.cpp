@@ -77,7 +77,7 @@ int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const st
             "stopped",
             result->left);
     Print("{} archived, {} already there{}\n", base::Count(result->archived, "WAL file"),
-               result->already_there, unfinished);
+          result->already_there, unfinished);
     return kSuccess;
 }
 
@@ -120,8 +120,8 @@ int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     gap.set_reason(given.reason);
     auto status = repo::WalArchive(**incarnation).DeclareGap(gap);
     if (!status) return Fail(options, status.error());
-    Print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline,
-               given.from, given.to, given.reason);
+    Print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline, given.from,
+          given.to, given.reason);
     return kSuccess;
 }
 

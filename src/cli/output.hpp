@@ -1,5 +1,5 @@
-// Standard output and standard error, without the C library's buffers: nothing is lost at the exit, and what a signal
-// interrupts is written on.
+// Standard output and standard error, without the C library's buffers: nothing is lost at the exit,
+// and what a signal interrupts is written on.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,8 @@
 
 namespace agri::cli {
 
-// Opens what the caller left closed: the next file would take its number, and the text would go into that.
+// Opens what the caller left closed: the next file would take its number, and the text would go
+// into that.
 void HoldStandardDescriptors();
 // A failure is kept for OutputState().
 void WriteOut(std::string_view text);
@@ -26,8 +27,8 @@ void PrintErr(fmt::format_string<Arguments...> format, Arguments&&... arguments)
     WriteErr(fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
-// The first failure of standard output: whoever reads it has not all of it. One who stops reading (head) does not
-// count.
+// The first failure of standard output: whoever reads it has not all of it. One who stops reading
+// (head) does not count.
 base::Status OutputState();
 
 }  // namespace agri::cli

@@ -1,5 +1,4 @@
 // Debian packages no C++ progress bar, so this is a small one: phase, bar, bytes, rate, time left.
-#include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "cli/output.hpp"
 #include "cli/table.hpp"
 
 namespace agri::cli {

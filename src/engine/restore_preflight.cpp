@@ -185,7 +185,8 @@ Status CheckOriginalServer(const RestoreLayout& layout,
     for (const auto& root : backup.roots())
         if (root.kind() == repo::format::FileRoot::DATA) data_directory = root.path();
     if (data_directory.empty()) return {};
-    AGRI_ASSIGN(const bool is_itself, HaveOneRealPath(data_directory, layout.folders().front().path));
+    AGRI_ASSIGN(const bool is_itself,
+                HaveOneRealPath(data_directory, layout.folders().front().path));
     if (is_itself) return {};
     for (const auto& root : backup.roots()) {
         if (root.kind() != repo::format::FileRoot::TABLESPACE || root.in_place()) continue;

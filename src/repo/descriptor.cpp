@@ -60,7 +60,8 @@ base::Result<Descriptor> Descriptor::Parse(std::string_view text, std::string_vi
     Descriptor descriptor;
     if (!base::FromHex(*id, descriptor.repository_id))
         return DamagedDescriptor(where, "its repository id is not 32 hex digits");
-    if (*sealing != kSealed && *sealing != kPlain) return DamagedDescriptor(where, "its sealing is unknown");
+    if (*sealing != kSealed && *sealing != kPlain)
+        return DamagedDescriptor(where, "its sealing is unknown");
     descriptor.sealing =
         *sealing == kPlain ? codec::SealingMethod::kNone : codec::SealingMethod::kAes256Gcm;
     auto time = base::ParseTimeWithOffset(*created);

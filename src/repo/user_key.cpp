@@ -89,6 +89,7 @@ bool IsSameFolder(const std::filesystem::path& path, const struct stat& folder) 
 // Compares real paths by name, and the folders on the way up by identity: a bind mount has another
 // name for the same folder.
 base::Result<bool> IsInside(const std::string& file, const std::string& folder) {
+    if (folder.empty()) return false;
     AGRI_ASSIGN(const std::filesystem::path real_file, base::RealPath(file));
     AGRI_ASSIGN(const std::filesystem::path real_folder, base::RealPath(folder));
     struct stat folder_info;
@@ -141,21 +142,16 @@ base::Status CreateUserKeyFile(const std::string& path, base::Random& random) {
 base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_directory,
                               std::string_view repository_uri) {
     AGRI_ASSIGN(std::string key, KeyPath(key_uri));
-    bool is_inside = false;
-    if (!data_directory.empty()) {
-        AGRI_ASSIGN(is_inside, IsInside(key, std::string(data_directory)));
-    }
-    if (is_inside)
+    AGRI_ASSIGN(const bool is_in_data, IsInside(key, std::string(data_directory)));
+    if (is_in_data)
         return base::MakeError(base::ErrorCode::kConfiguration,
                                "key file \"{}\" lies inside the data directory \"{}\"", key,
                                data_directory)
             .WithDetail("Backups would contain the key, and be lost together with it.")
             .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
     auto repository = PathOfFileUri(repository_uri);
-    if (repository) {
-        AGRI_ASSIGN(is_inside, IsInside(key, *repository));
-    }
-    if (is_inside)
+    AGRI_ASSIGN(const bool is_in_repository, IsInside(key, repository.value_or("")));
+    if (is_in_repository)
         return base::MakeError(base::ErrorCode::kConfiguration,
                                "key file \"{}\" lies inside the repository \"{}\"", key,
                                *repository)

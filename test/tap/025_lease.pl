@@ -73,7 +73,7 @@ for my $case ([ $primary, $standby ], [ $standby, $primary ])
     wait_for('a job', sub { canary_sings($canary); $session->{run}->pump_nb; return $job = running($sleeper) });
     wait_for('its lease', sub { canary_sings($canary); scalar(@{ cli_json($primary, 'info')->{running} }) == 1 });
     kill 'STOP', $job;
-    wait_for('it to sleep', sub { is_asleep($job) });
+    wait_for('every thread of it to be stopped', sub { is_asleep($job) });
     my $running = cli_json($primary, 'info')->{running}[0];
     is($running->{pid}, $job, "$title: its backup is under way");
     my $taken = end_backup(begin_backup($other));
