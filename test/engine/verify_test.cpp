@@ -78,8 +78,10 @@ class VerifyDamageTest : public VerifyTest, public testing::WithParamInterface<D
         base::Bytes content = repository.Content(key);
         switch (GetParam()) {
             case Damage::kFlipped:
-                // In the first frame's body: a restore reads that of every pack.
-                content[100] ^= std::byte{0x10};
+                // The first byte of frame 0's body. A restore reads that frame of every pack, and
+                // the body of a small chunk may be few bytes long: beyond it lies the footer, which
+                // no restore reads.
+                content[repo::kObjectHeaderBytes + repo::kFrameHeaderBytes] ^= std::byte{0x10};
                 repository.disk->Overwrite(key, content);
                 break;
             case Damage::kCut:
