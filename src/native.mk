@@ -29,6 +29,7 @@ NATIVE_CXXFLAGS = -std=c++20 $(NATIVE_OPT) $(NATIVE_WARNINGS) $(NATIVE_HARDENING
 NATIVE_LIBS := -lprotobuf-lite -lzstd -lcrypto -lxxhash -lspdlog -lfmt -lINIReader -linih
 NATIVE_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
+UNIT_SHARDS ?= $(shell nproc)
 UNIT_OPT ?= -Og -g1 -fno-omit-frame-pointer
 # What AddressSanitizer finds anyway is not checked twice: that doubles the time of compiling.
 UNIT_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=null,object-size,vptr
@@ -84,14 +85,15 @@ $(BUILD)/unit-obj/test/$(1)/%.o: $(UNITS)/test/%.cpp $(SHARED)/layers/$(1)/.made
 	@mkdir -p $$(@D)
 	@echo "  C++   test/$$* (sanitized)"
 	@$(CXX) $$(UNIT_CXXFLAGS) $$(call use_pch,unit) $(include_path) -Itest -MMD -MP -c -o $$@ $$<
-# One test program a layer: `make unit-X` builds and runs it.
+# One test program a layer: `make unit-X` builds and runs it, in as many processes as there are processors.
 $(BUILD)/unit/$(1): $(patsubst %,$(BUILD)/unit-obj/test/$(1)/%.o,$(call test_units,$(1))) \
 		$(foreach used,$(USES_$(1)),$(call layer_objects,$(used),unit-obj)) $(BUILD)/obj/version.o
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
 	@$(CXX) $$(UNIT_SANITIZE) -o $$@ $$^ -lgtest -lgmock -lgtest_main $$(NATIVE_LIBS) -pthread
 unit-$(1): $(BUILD)/unit/$(1)
-	$(BUILD)/unit/$(1) --gtest_brief=1
+	@seq 0 $$$$(($(UNIT_SHARDS) - 1)) | xargs -P $(UNIT_SHARDS) -I {} env GTEST_TOTAL_SHARDS=$(UNIT_SHARDS) \
+		GTEST_SHARD_INDEX={} $(BUILD)/unit/$(1) --gtest_brief=1
 endef
 $(foreach layer,$(NATIVE_LAYERS),$(eval $(call layer_rules,$(layer))))
 

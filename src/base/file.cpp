@@ -250,6 +250,13 @@ Result<Bytes> ReadWholeFile(const std::string& path, uint64_t limit_bytes) {
     }
 }
 
+Result<std::optional<Bytes>> ReadFileIfPresent(const std::string& path, uint64_t limit_bytes) {
+    auto content = ReadWholeFile(path, limit_bytes);
+    if (content) return std::optional(std::move(*content));
+    if (content.error().code == ErrorCode::kNotFound) return std::optional<Bytes>();
+    return std::move(content).error();
+}
+
 Result<std::string> RealPath(const std::string& path) {
     std::error_code error;
     const auto real = std::filesystem::weakly_canonical(path, error);

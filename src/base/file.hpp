@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,11 +64,13 @@ Status SyncDirectory(const std::string& path);
 // directories of the same owner are synced too (whoever made them may have died before it did), so
 // a caller with many files per directory remembers which ones it already asked for.
 Status CreateDirectories(const std::string& path);
-// The path without links, "." and "..": two names of one place become equal. What does not exist yet,
-// and what this process may not look at, keeps its name.
+// The path without links, "." and "..": two names of one place become equal. What does not exist
+// yet, and what this process may not look at, keeps its name.
 Result<std::string> RealPath(const std::string& path);
 // Whole file as bytes; refuses files above `limit_bytes`.
 Result<Bytes> ReadWholeFile(const std::string& path, uint64_t limit_bytes);
+// None when there is no such file. What may be there and cannot be read is an error.
+Result<std::optional<Bytes>> ReadFileIfPresent(const std::string& path, uint64_t limit_bytes);
 // Durable replacement: temporary name beside it, write, fsync, rename, fsync of the folder.
 Status ReplaceFile(const std::string& path, ByteView data, mode_t mode);
 // The same, but never over an existing file (kAlreadyExists).

@@ -102,12 +102,12 @@ Status CheckSameBackup(const TargetCheck& check, const RestoreRequest& request,
             .WithHint(
                 fmt::format("Go on with --backup {}, or give --delta to take this backup instead.",
                             check.interrupted_backup));
-    auto control = base::ReadWholeFile(fmt::format("{}/{}", path, kControlFile), 64 << 10);
-    if (!control && control.error().code == ErrorCode::kNotFound) return {};
+    auto control = base::ReadFileIfPresent(fmt::format("{}/{}", path, kControlFile), 64 << 10);
     if (!control)
         return std::move(control).error().WithHint(
             "Which cluster is there cannot be told: give an empty target directory.");
-    auto parsed = wal::ParseControlFile(*control);
+    if (!*control) return {};
+    auto parsed = wal::ParseControlFile(**control);
     if (!parsed || parsed->system_identifier == backup.system_identifier()) return {};
     return MakeError(
                ErrorCode::kConflict,

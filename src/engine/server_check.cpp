@@ -29,10 +29,9 @@ constexpr uint64_t kMaxLockFileBytes = 64 << 10;
 
 // None when there is no such file.
 Result<std::vector<std::string>> ReadLines(const std::string& path) {
-    auto content = base::ReadWholeFile(path, kMaxLockFileBytes);
+    AGRI_ASSIGN(const auto content, base::ReadFileIfPresent(path, kMaxLockFileBytes));
     std::vector<std::string> lines;
-    if (!content && content.error().code == ErrorCode::kNotFound) return lines;
-    if (!content) return std::move(content).error();
+    if (!content) return lines;
     std::istringstream stream{std::string(base::AsText(*content))};
     for (std::string line; std::getline(stream, line);) lines.push_back(line);
     return lines;

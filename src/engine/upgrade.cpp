@@ -24,10 +24,8 @@ constexpr size_t kMaxFileBytes = 64u << 10;
 
 // False when there is no such file.
 Result<bool> Mentions(const std::string& path, std::string_view word) {
-    auto content = base::ReadWholeFile(path, kMaxFileBytes);
-    if (!content && content.error().code == ErrorCode::kNotFound) return false;
-    if (!content) return std::move(content).error();
-    return base::AsText(*content).find(word) != std::string_view::npos;
+    AGRI_ASSIGN(const auto content, base::ReadFileIfPresent(path, kMaxFileBytes));
+    return content && base::AsText(*content).find(word) != std::string_view::npos;
 }
 
 // It starts servers with "-b" (src/bin/pg_upgrade/server.c), and may yet go back to the old one.

@@ -25,10 +25,8 @@ void EndQuietly(int) { _exit(0); }
 bool IsSingleThreaded() {
     std::error_code error;
     size_t threads = 0;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) {
-        (void)entry;
-        ++threads;
-    }
+    std::filesystem::directory_iterator tasks("/proc/self/task", error), end;
+    for (; !error && tasks != end; tasks.increment(error)) ++threads;
     return !error && threads == 1;
 }
 

@@ -46,10 +46,12 @@ class UnfinishedFile {
     std::string path_;
 };
 
-// What tells one boot of one machine, and one repository, from another.
-std::string SpoolTag(const repo::Incarnation& incarnation) {
-    auto boot = base::ReadWholeFile("/proc/sys/kernel/random/boot_id", 4096);
-    std::string boot_id = boot ? std::string(base::AsText(*boot)) : "unknown";
+// What tells one boot of one machine, and one repository, from another. Files of the spool are not
+// synced: after a crash of the machine they may be anything.
+Result<std::string> SpoolTag(const repo::Incarnation& incarnation) {
+    AGRI_ASSIGN(const base::Bytes boot,
+                base::ReadWholeFile("/proc/sys/kernel/random/boot_id", 4096));
+    std::string boot_id(base::AsText(boot));
     while (!boot_id.empty() && boot_id.back() == '\n') boot_id.pop_back();
     const auto& id = incarnation.repository().repository_id();
     return fmt::format("{}-{}", base::ToHex({id.data(), 8}), boot_id);
@@ -96,12 +98,15 @@ Status StoreFile(base::ByteView content, const std::string& destination) {
 
 std::optional<WalSpool> WalSpool::Open(const std::string& folder,
                                        const repo::Incarnation& incarnation) {
-    const std::string tag = SpoolTag(incarnation);
-    std::error_code error;
+    const auto tag = SpoolTag(incarnation);
+    if (!tag) return std::nullopt;
+    std::error_code error, not_removed;
     std::filesystem::create_directories(folder, error);
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
-        if (entry.path().filename() != tag) std::filesystem::remove_all(entry.path(), error);
-    const std::string own = folder + "/" + tag;
+    std::filesystem::directory_iterator entries(folder, error), end;
+    for (; !error && entries != end; entries.increment(error))
+        if (entries->path().filename() != *tag)
+            std::filesystem::remove_all(entries->path(), not_removed);
+    const std::string own = folder + "/" + *tag;
     if (mkdir(own.c_str(), 0700) != 0 && errno != EEXIST) return std::nullopt;
     return WalSpool(own, incarnation.info().wal_segment_size(),
                     incarnation.info().system_identifier());
@@ -146,15 +151,16 @@ bool WalSpool::Take(base::SegmentId segment, const std::string& destination) con
 
 void WalSpool::Trim(base::SegmentId current, uint32_t keep) const {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-        const std::string name = entry.path().filename();
+    std::filesystem::directory_iterator entries(folder_, error), end;
+    for (; !error && entries != end; entries.increment(error)) {
+        const std::string name = entries->path().filename();
         // Unfinished files belong to whoever is filling the folder; they are cut anew by the next.
         if (name.ends_with(kUnfinishedSuffix)) continue;
         auto segment = base::SegmentId::Parse(name, segment_size_);
         const bool wanted = segment && segment->timeline == current.timeline &&
                             segment->number > current.number &&
                             segment->number <= current.number + keep;
-        if (!wanted) unlink(entry.path().c_str());
+        if (!wanted) unlink(entries->path().c_str());
     }
 }
 

@@ -75,9 +75,8 @@ base::Result<std::string> ReadTimelineHistory(const HistorySource& source,
     if (timeline.value <= 1) return std::string();
     const std::string path =
         fmt::format("{}/pg_wal/{}.history", source.data_directory, timeline.ToString());
-    auto local = base::ReadWholeFile(path, wal::kMaxHistoryBytes);
+    AGRI_ASSIGN(const auto local, base::ReadFileIfPresent(path, wal::kMaxHistoryBytes));
     if (local) return std::string(base::AsText(*local));
-    if (local.error().code != ErrorCode::kNotFound) return std::move(local).error();
     auto archived = repo::WalArchive(source.incarnation).ReadHistory(timeline);
     if (archived || archived.error().code != ErrorCode::kNotFound) return archived;
     source.log.warn("the history file of timeline {} is neither in pg_wal nor in the archive",

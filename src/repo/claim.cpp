@@ -109,11 +109,11 @@ base::Result<bool> Followed(const Incarnation& incarnation, const format::Writer
     if (!recorded && recorded.error().code == ErrorCode::kNotFound) return false;
     if (!recorded) return std::move(recorded).error();
     if (recorded->claim_id() != local.claim_id()) return false;
-    auto text = base::ReadWholeFile(
-        fmt::format("{}/pg_wal/{}.history", data_directory, timeline.ToString()),
-        wal::kMaxHistoryBytes);
-    if (!text && text.error().code == ErrorCode::kNotFound) return false;
-    if (!text) return std::move(text).error();
+    AGRI_ASSIGN(const auto text,
+                base::ReadFileIfPresent(
+                    fmt::format("{}/pg_wal/{}.history", data_directory, timeline.ToString()),
+                    wal::kMaxHistoryBytes));
+    if (!text) return false;
     AGRI_ASSIGN(const auto history, wal::TimelineHistory::Parse(timeline, base::AsText(*text)));
     return history.Contains(base::TimelineId{current.timeline()});
 }

@@ -30,9 +30,8 @@ base::Error DamagedClaim(const std::string& path) {
 }
 
 base::Result<std::optional<format::WriterClaim>> Load(const std::string& path) {
-    auto content = base::ReadWholeFile(path, kMaxFileBytes);
-    if (!content && content.error().code == base::ErrorCode::kNotFound) return std::nullopt;
-    if (!content) return std::move(content).error();
+    AGRI_ASSIGN(const auto content, base::ReadFileIfPresent(path, kMaxFileBytes));
+    if (!content) return std::nullopt;
     base::ByteView bytes = *content;
     constexpr size_t kHeaderBytes = kClaimMagic.size() + sizeof(codec::Sha256Digest);
     if (bytes.size() < kHeaderBytes || base::AsText(bytes.first(kClaimMagic.size())) != kClaimMagic)

@@ -299,6 +299,15 @@ TEST_F(FileTest, ReadWholeFile_AboveTheLimit_IsRefused) {
     EXPECT_EQ(ReadWholeFile("/dev/zero", 1000).error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST_F(FileTest, ReadFileIfPresent_AbsentIsNone_UnreadableIsAnError) {
+    ASSERT_TRUE(ReplaceFileNoSync(folder_ / "a", AsBytes("12345"), 0600));
+    EXPECT_EQ(AsText(*ReadFileIfPresent(folder_ / "a", 5).value()), "12345");
+    EXPECT_FALSE(ReadFileIfPresent(folder_ / "b", 5).value());
+    // A folder in its place opens and cannot be read.
+    EXPECT_EQ(ReadFileIfPresent(folder_.path(), 5).error().code, ErrorCode::kIo);
+    EXPECT_EQ(ReadFileIfPresent(folder_ / "a", 4).error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST_F(FileTest, ReadWholeFile_FileWithoutASize_ReadsAll) {
     EXPECT_FALSE(Content("/proc/self/status").empty());
 }
