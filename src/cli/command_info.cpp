@@ -45,7 +45,7 @@ void PrintWindows(const nlohmann::json& windows) {
     for (const auto& w : windows)
         table.Add({Text(w["timeline"]), Text(w["first_backup"]), Text(w["from_lsn"]),
                    Text(w["to_lsn"]), Text(w["from_time"]), Text(w["to_time"])});
-    if (!table.empty()) Print("{}", table.ToString());
+    Print("{}", table.empty() ? "none: each begins with a backup\n" : table.ToString());
 }
 
 // Only where there is more than one: most clusters never had an upgrade.

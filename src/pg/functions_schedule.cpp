@@ -32,7 +32,7 @@ constexpr char kUpsert[] =
     " time_zone = excluded.time_zone, kind = excluded.kind, run_on = excluded.run_on,"
     " label = excluded.label, requested_by = excluded.requested_by,"
     " since = CASE WHEN (s.expression, s.time_zone) = (excluded.expression, excluded.time_zone)"
-    " THEN s.since ELSE excluded.since END";
+    " THEN s.since ELSE excluded.since END RETURNING paused";
 constexpr char kDelete[] = "DELETE FROM agri_backup.schedule WHERE name = $1";
 constexpr char kPause[] = "UPDATE agri_backup.schedule SET paused = true WHERE name = $1";
 // What came due while it was paused is not caught up.
@@ -62,6 +62,19 @@ void CheckRunOn(const char* run_on) {
                     errhint("Use \"primary\", \"standby\" or \"prefer_standby\".")));
 }
 
+// "+02" and "UTC+2" are POSIX's, and lie west of Greenwich: hardly what was meant. The session's
+// own zone, which may be written like that, is what the session shows.
+void CheckZoneName(const char* zone) {
+    const char* sign = strpbrk(zone, "+-");
+    const bool has_offset = sign != nullptr && isdigit(static_cast<unsigned char>(sign[1]));
+    if (strchr(zone, '/') != nullptr || !has_offset) return;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("time zone \"%s\" is an offset", zone),
+                    errdetail("Such a zone follows no daylight saving time, and its sign is read "
+                              "against the usual sense."),
+                    errhint("Use a name of pg_timezone_names, such as 'Europe/Vienna'.")));
+}
+
 void RequirePrimary() {
     RequireService();
     if (!RecoveryInProgress()) return;
@@ -86,9 +99,11 @@ void LookAfterCommit(XactEvent event, void* /*argument*/) {
         UnregisterXactCallback(LookAfterCommit, nullptr);
 }
 
-// Executes with the rights of the table's owner; returns how many rows it changed. Within an error
-// the rights come back with the transaction's or subtransaction's end.
-uint64 Change(const char* sql, int count, Oid* types, Datum* values, const char* nulls) {
+// Executes with the rights of the table's owner; returns how many rows it changed, and in
+// `returned` what the statement returns of the first. Within an error the rights come back with the
+// transaction's or subtransaction's end.
+uint64 Change(const char* sql, int count, Oid* types, Datum* values, const char* nulls,
+              bool* returned = nullptr) {
     Oid user = InvalidOid;
     int context = 0;
     GetUserIdAndSecContext(&user, &context);
@@ -98,6 +113,10 @@ uint64 Change(const char* sql, int count, Oid* types, Datum* values, const char*
     SetUserIdAndSecContext(user, context);
     if (code < 0) elog(ERROR, "could not change schedules: %s", SPI_result_code_string(code));
     uint64 changed = SPI_processed;
+    bool is_null = false;
+    if (returned != nullptr)
+        *returned =
+            DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
     SPI_finish();
     UnregisterXactCallback(LookAfterCommit, nullptr);
     RegisterXactCallback(LookAfterCommit, nullptr);
@@ -142,6 +161,7 @@ PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
     CheckRunOn(text_to_cstring(PG_GETARG_TEXT_PP(3)));
     const char* zone = PG_ARGISNULL(4) ? pg_get_timezone_name(session_timezone)
                                        : text_to_cstring(PG_GETARG_TEXT_PP(4));
+    if (!PG_ARGISNULL(4)) CheckZoneName(zone);
     if (!PG_ARGISNULL(5)) CheckLabel(ToUtf8(text_to_cstring(PG_GETARG_TEXT_PP(5))));
     RequirePrimary();
     const ScheduleTimes times = ParseTimes(expression, zone);
@@ -157,8 +177,13 @@ PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
                       PG_GETARG_DATUM(2),      PG_GETARG_DATUM(3), PG_GETARG_DATUM(5),
                       TimestampTzGetDatum(now)};
     const char nulls[] = {' ', ' ', ' ', ' ', ' ', PG_ARGISNULL(5) ? 'n' : ' ', ' ', '\0'};
-    (void)Change(kUpsert, 7, types, values, nulls);
-    PG_RETURN_DATUM(next);
+    bool is_paused = false;
+    (void)Change(kUpsert, 7, types, values, nulls, &is_paused);
+    if (!is_paused) PG_RETURN_DATUM(next);
+    char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    ereport(NOTICE, (errmsg("schedule \"%s\" is paused", name),
+                     errhint("SELECT agri_resume('%s') lets it run.", name)));
+    PG_RETURN_NULL();
 }
 
 PG_FUNCTION_INFO_V1(AgriUnschedule);

@@ -191,6 +191,7 @@ SELECT agri_schedule('weekly', '0 3 * * 0', run_on => 'standby', time_zone => 'U
 SELECT s.expression, s.run_on, s.label, s.since > b.since AS begins_anew FROM agri_backup.schedule s JOIN before b USING (name) WHERE name = 'weekly';
 SELECT agri_pause('weekly');
 SELECT name, paused, next_run IS NULL AS no_next FROM agri_backup.schedules;
+SELECT agri_schedule('weekly', '0 3 * * 0', run_on => 'standby', time_zone => 'UTC') IS NULL AS stays_paused;
 SELECT agri_resume('weekly');
 SELECT name, paused, next_run IS NULL AS no_next FROM agri_backup.schedules;
 SELECT agri_unschedule('weekly'), agri_unschedule('weekly');
@@ -206,6 +207,8 @@ SELECT agri_schedule('x', '0 0 30 2 *');
 SELECT agri_schedule('x', '@daily', kind => 'incremental');
 SELECT agri_schedule('x', '@daily', run_on => 'anywhere');
 SELECT agri_schedule('x', '@daily', time_zone => 'Europe/Atlantis');
+SELECT agri_schedule('x', '@daily', time_zone => '+02');
+SELECT agri_schedule('x', '@daily', time_zone => 'UTC-2');
 SELECT agri_schedule('x', '@daily', label => E'two\nlines');
 BEGIN;
 SELECT agri_schedule('x', '@daily') IS NOT NULL AS has_next;

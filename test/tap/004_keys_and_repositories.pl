@@ -7,6 +7,9 @@ use Test::More;
 use AgriBackup;
 
 my $node = new_server('keys');
+my $info = cli_ok($node, 'info', 'info');
+like($info, qr/^no backups yet/m, 'info without a backup says so');
+like($info, qr/^Recovery windows\nnone: /m, 'and what begins a recovery window');
 my $backup = backup_now($node);
 my $of = repository_of($node);
 my $folder = PostgreSQL::Test::Utils::tempdir_short();

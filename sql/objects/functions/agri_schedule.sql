@@ -10,5 +10,5 @@ CREATE FUNCTION @extschema@.agri_schedule(
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'AgriSchedule';
 COMMENT ON FUNCTION @extschema@.agri_schedule(text, text, text, text, text, text) IS
-    'takes backups by a cron expression in a time zone (default: the session''s), on primary, standby or prefer_standby; a schedule of that name is replaced; returns when it is due next';
+    'takes backups by a cron expression in a time zone (default: the session''s), on primary, standby or prefer_standby; a schedule of that name is replaced, and stays paused if it is; returns when it is due next, null while paused';
 REVOKE ALL ON FUNCTION @extschema@.agri_schedule(text, text, text, text, text, text) FROM PUBLIC;
