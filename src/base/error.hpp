@@ -57,8 +57,10 @@ struct Error {
         hint = std::move(text);
         return std::move(*this);
     }
-    // Puts "CONTEXT: " before the message, to say for what the failed step was needed.
+    // Puts "CONTEXT: " before the message, to say for what the failed step was needed. What was
+    // cancelled failed at nothing.
     Error&& In(std::string_view context) && {
+        if (code == ErrorCode::kCancelled) return std::move(*this);
         message = fmt::format("{}: {}", context, message);
         return std::move(*this);
     }

@@ -62,6 +62,11 @@ TEST(Error, In_PutsTheContextBeforeTheMessage) {
     EXPECT_EQ(error.message, "backup \"b\": could not read");
 }
 
+TEST(Error, In_WhatWasCancelled_NamesNothing) {
+    const Error error = Error(ErrorCode::kCancelled, "it was cancelled").In("backup \"b\"");
+    EXPECT_EQ(error.message, "it was cancelled");
+}
+
 Status Fail(int& calls) {
     ++calls;
     return Error(ErrorCode::kBusy, "taken");
