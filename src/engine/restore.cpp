@@ -128,8 +128,9 @@ Status RestoreRun::Decide() {
 Status RestoreRun::MakeReady() {
     context_.progress.SetPhase("preparing");
     AGRI_TRY(layout_->OpenFolders());
-    AGRI_ASSIGN(marker_,
-                PlaceMarker(layout_->data(), result_.plan.backup.backup_id(), context_.clock));
+    AGRI_ASSIGN(const std::vector<std::string> folders, layout_->OutsideFolders());
+    AGRI_ASSIGN(marker_, PlaceMarker(layout_->data(), result_.plan.backup.backup_id(), folders,
+                                     context_.clock));
     if (target_.state == TargetState::kFresh && request_.existing == ExistingFiles::kRefuse)
         return {};
     AGRI_TRY(DisableControlFile(layout_->data()));
@@ -177,11 +178,10 @@ Status RestoreRun::Describe() {
     result_.start_command = start.command;
     if (layout_->has_configuration())
         result_.configuration_folder = fmt::format("{}/{}", facts.data_directory, kConfigFolder);
-    for (auto& notes :
-         {result_.plan.warnings,
-          MakeRestoreNotes(
-              {*manifest_, *layout_, request_, owners_, facts.bin_folder, context_.settings}),
-          start.notes})
+    for (auto& notes : {result_.plan.warnings,
+                        MakeRestoreNotes({*manifest_, *layout_, request_, owners_, facts.bin_folder,
+                                          context_.settings}),
+                        start.notes})
         result_.notes.insert(result_.notes.end(), notes.begin(), notes.end());
     return {};
 }
