@@ -1,6 +1,7 @@
 // Where a restore may write. Paths come from the command line or from the backup, which was made
 // where other folders may have been at them: none is taken for ours because it is named.
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/data_directory.hpp"
 #include "engine/restore_preflight.hpp"
@@ -112,6 +113,21 @@ Status CheckApart(const RestoreLayout& layout, const repo::Incarnation& incarnat
     return {};
 }
 
+// Nothing of one cluster belongs below another's directory: it is lost with it, backed up with it
+// and removed by the next restore over it, whether a server runs there or not.
+Status CheckOutsideOthers(const RestoreLayout& layout) {
+    for (const RestoreFolder& folder : layout.folders()) {
+        AGRI_ASSIGN(const std::string path, CanonicalPath(folder.path));
+        for (auto above = std::filesystem::path(path).parent_path(); above.has_relative_path();
+             above = above.parent_path())
+            if (IsDataDirectory(above.string()))
+                return MakeError(ErrorCode::kConflict, "\"{}\" is within the data directory \"{}\"",
+                                 folder.path, above.string())
+                    .WithHint("Nothing was changed. Give a folder outside it.");
+    }
+    return {};
+}
+
 // A copy beside the running original would write into the original's tablespaces. This one is also
 // found where its process is not seen: in another container, by its socket.
 Status CheckOriginalServer(const RestoreLayout& layout,
@@ -149,6 +165,7 @@ Status CheckPlaces(const RestoreLayout& layout, const TargetCheck& check,
                    const RestoreRequest& request, const repo::Incarnation& incarnation,
                    const repo::format::ManifestHeader& backup, const Context& context) {
     AGRI_TRY(CheckApart(layout, incarnation, context));
+    AGRI_TRY(CheckOutsideOthers(layout));
     AGRI_TRY(CheckOriginalServer(layout, backup));
     AGRI_TRY(CheckNoServerUses(layout));
     return CheckContents(layout, check, request);

@@ -140,5 +140,18 @@ TEST_F(RestorePlacesTest, RunRestore_InterruptedByAnOlderVersion_OwnsItsDirector
     EXPECT_EQ(FileText(RestoredSpace()), "in a tablespace");
 }
 
+TEST_F(RestorePlacesTest, RunRestore_BelowAnotherDataDirectory_IsRefused) {
+    test::TestCluster::WriteFile(place / "other/PG_VERSION", "15\n");
+    std::filesystem::create_directories(place / "other/global");
+    const std::string target = request.target_directory;
+    request.target_directory = place / "other/new/below";
+    ExpectRefused(ErrorCode::kConflict, "is within the data directory");
+    EXPECT_FALSE(Exists(place / "other/new"));
+    request.target_directory = target;
+    std::filesystem::create_directory_symlink(place / "other", place / "link");
+    request.tablespace_map = {{"16400", place / "link/space"}};
+    ExpectRefused(ErrorCode::kConflict, "link/space");
+}
+
 }  // namespace
 }  // namespace agri::engine

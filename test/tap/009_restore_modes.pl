@@ -133,6 +133,9 @@ for my $delta ([], ['--delta'])
 ($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--delta', '--target-dir', free_folder('b'), '--tablespace-base', "$old.spaces");
 is($code, 12, "a running clone's tablespace is refused, even with --delta") or diag("$out\n$err");
 like($err, qr/The server runs in "\Q$old\E"/, 'and whose it is is said');
+($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--target-dir', $node->data_dir . '/x', spaced(free_folder('x')));
+is($code, 5, 'so is a folder below a data directory') or diag("$out\n$err");
+like($err, qr/is within the data directory "\Q@{[ $node->data_dir ]}\E"/, 'and which one');
 is(fingerprint($clone, 'postgres') =~ /of_clone_too/ ? 1 : 0, 1, 'the clone goes on');
 ($code, $out, $err) = restore($node, spaced(free_folder('s')));
 is($code, 12, '--as original beside the running original is refused');
