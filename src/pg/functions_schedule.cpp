@@ -158,6 +158,10 @@ PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
                       TimestampTzGetDatum(now)};
     const char nulls[] = {' ', ' ', ' ', ' ', ' ', PG_ARGISNULL(5) ? 'n' : ' ', ' ', '\0'};
     (void)Change(kUpsert, 7, types, values, nulls);
+    if (FindObstacle().kind == Obstacle::Kind::kClone)
+        ereport(NOTICE, (errmsg("this server was restored as a clone: it runs no schedules"),
+                         errhint("They run once \"agri_backup adopt\" has made it the server that "
+                                 "writes.")));
     PG_RETURN_DATUM(next);
 }
 

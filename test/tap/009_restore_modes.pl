@@ -104,6 +104,16 @@ wait_archived($node);    # reading has set hint bits, which is WAL where pages h
 my $archived = $archive->();
 is($clone->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'clone', 'its status says clone');
 is($clone->safe_psql('postgres', 'SHOW archive_mode'), 'off', 'archive_mode is off');
+my $nothing_to_do = qr/^Nothing needs to be done\. .*agri_backup adopt/;
+like($clone->safe_psql('postgres', 'SELECT hint FROM agri_backup.status'), $nothing_to_do, 'and nothing is to be done');
+is($clone->safe_psql('postgres', 'SELECT name FROM agri_check() WHERE NOT ok'), 'recovery target', 'agri_check() finds what the restore left');
+like($clone->safe_psql('postgres', "SELECT hint FROM agri_check() WHERE name = 'settings'"), $nothing_to_do, 'and says the same');
+my (undef, undef, $notice) = $clone->psql('postgres', "SELECT agri_schedule('of_clone', '0 3 * * *')");
+like($notice, qr/NOTICE: .*restored as a clone: it runs no schedules/, 'agri_schedule() says that it runs none');
+$clone->safe_psql('postgres', "SELECT agri_unschedule('of_clone')");
+($code, $out, $err) = $clone->psql('postgres', 'SELECT agri_backup_now()');
+isnt($code, 0, 'it takes no backups');
+like($err, qr/restored as a clone: it writes nothing into the repository.*HINT:  Nothing needs to be done/s, 'and says why');
 $clone->safe_psql('postgres', 'CREATE TABLE of_clone AS SELECT 1; SELECT pg_switch_wal(); CHECKPOINT');
 # Even when somebody switches archiving on.
 $clone->safe_psql('postgres', 'ALTER SYSTEM SET archive_mode = on');
@@ -111,6 +121,7 @@ $clone->restart;
 $clone->safe_psql('postgres', 'CREATE TABLE of_clone_too AS SELECT 1; SELECT pg_switch_wal()');
 wait_for('the refusal', sub { $clone->log_contains(qr/archive_mode enabled, yet archiving is not configured|restored as a clone/) });
 is($clone->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'clone', 'its status still says clone');
+like($clone->safe_psql('postgres', "SELECT hint FROM agri_check() WHERE name = 'archive_mode' AND NOT ok"), qr/archive_mode = off/, 'agri_check() wants it off again');
 is($clone->safe_psql('postgres', 'SELECT archived_count FROM pg_stat_archiver'), '0', 'it archived nothing');
 ($code, $out, $err) = $clone->psql('postgres', 'SELECT agri_backup_now()');
 isnt($code, 0, 'nor does it take backups');
