@@ -29,6 +29,11 @@ ALTER TABLE noise ALTER bytes SET STORAGE EXTERNAL;
 CREATE TABLE more_noise (LIKE noise INCLUDING STORAGE);
 INSERT INTO more_noise SELECT * FROM noise;
 SQL
+# Its publisher is nowhere: that a worker begins is enough.
+$node->safe_psql('postgres', "CREATE SUBSCRIPTION harvest CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)");
+$node->safe_psql('postgres', 'ALTER SUBSCRIPTION harvest ENABLE');
+my $apply_worker = qr/logical replication apply worker for subscription "harvest" has started/;
+wait_for('the apply worker', sub { $node->log_contains($apply_worker) });
 my $backup = backup_now($node);
 $node->safe_psql('postgres', "INSERT INTO fields SELECT i, 'later' FROM generate_series(30001, 31000) i");
 $node->safe_psql('postgres', "SELECT pg_create_restore_point('before the accident')");
@@ -114,6 +119,9 @@ $clone->safe_psql('postgres', "SELECT agri_unschedule('of_clone')");
 ($code, $out, $err) = $clone->psql('postgres', 'SELECT agri_backup_now()');
 isnt($code, 0, 'it takes no backups');
 like($err, qr/restored as a clone: it writes nothing into the repository.*HINT:  Nothing needs to be done/s, 'and says why');
+is($clone->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'logical replication launcher'"), '0',
+    'nobody starts its subscriptions');
+ok(!$clone->log_contains($apply_worker), 'so none is applied');
 $clone->safe_psql('postgres', 'CREATE TABLE of_clone AS SELECT 1; SELECT pg_switch_wal(); CHECKPOINT');
 # Even when somebody switches archiving on.
 $clone->safe_psql('postgres', 'ALTER SYSTEM SET archive_mode = on');

@@ -123,6 +123,14 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'It would apply again if this server became a standby. Run ALTER SYSTEM RESET for each, then reload the server.' END;
     RETURN NEXT;
 
+    -- A clone that was adopted has it still.
+    name := 'subscriptions';
+    ok := is_clone OR current_setting('max_logical_replication_workers') <> '0'
+        OR NOT EXISTS (SELECT FROM pg_subscription WHERE subenabled);
+    detail := format('max_logical_replication_workers = %s', current_setting('max_logical_replication_workers'));
+    hint := CASE WHEN NOT ok THEN 'Nothing is replicated to this server: a restore as clone switches that off. Run ALTER SYSTEM RESET max_logical_replication_workers, then restart the server.' END;
+    RETURN NEXT;
+
     name := 'key slots'; ok := true;
     detail := coalesce(archiving->>'key_slots', 'unknown');
     hint := CASE WHEN archiving->>'key_slots' = '1'
