@@ -103,6 +103,7 @@ Status RestoreRun::WarnOfIncarnation() {
 }
 
 Status RestoreRun::Decide() {
+    AGRI_TRY(CheckRequest(request_));
     AGRI_ASSIGN(target_, CheckTargetDirectory(request_));
     AGRI_ASSIGN(result_.plan, Plan());
     AGRI_TRY(WarnOfIncarnation());

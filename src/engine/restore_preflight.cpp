@@ -28,6 +28,18 @@ Status CheckDeltaTarget(const std::string& path) {
 
 }  // namespace
 
+Status CheckRequest(const RestoreRequest& request) {
+    const RecoveryTarget& target = request.target;
+    if (request.role != RestoreRole::kStandby || target.kind == TargetKind::kEndOfWal ||
+        target.action != TargetAction::kPromote)
+        return {};
+    return base::Error(ErrorCode::kInvalidArgument,
+                       "a standby cannot promote itself when it reaches the recovery target")
+        .WithHint(
+            "Use --target-action pause or shutdown, or restore with --as clone or --as "
+            "original what shall be a server of its own.");
+}
+
 Result<TargetCheck> CheckTargetDirectory(const RestoreRequest& request) {
     const std::string path = TrimSlashes(request.target_directory);
     if (!path.starts_with('/'))

@@ -18,6 +18,10 @@ struct TargetCheck {
     std::vector<std::string> interrupted_folders;  // its tablespaces and pg_wal, real paths
 };
 
+// That what is asked for makes sense together. A standby that reaches its target must not promote
+// itself: it would take the repository from the primary that still runs.
+base::Status CheckRequest(const RestoreRequest& request);
+
 // Looks at the target directory alone; needs no repository. kAlreadyExists when it is not empty and
 // --delta was not asked for, kClusterState when a server runs in it.
 base::Result<TargetCheck> CheckTargetDirectory(const RestoreRequest& request);

@@ -22,6 +22,20 @@ TEST_F(RestoreRefusalTest, RunRestore_RelativeTarget_IsRefused) {
     ExpectRefused(ErrorCode::kInvalidArgument, "is not an absolute path");
 }
 
+// It would become a second primary by itself, and take the repository from the first.
+TEST_F(RestoreRefusalTest, RunRestore_StandbyThatPromotesItself_IsRefused) {
+    Backup();
+    request.role = RestoreRole::kStandby;
+    request.target.kind = TargetKind::kImmediate;
+    request.target.action = TargetAction::kPromote;
+    ExpectRefused(ErrorCode::kInvalidArgument, "a standby cannot promote itself");
+    EXPECT_FALSE(Exists(request.target_directory));
+    request.target.action = TargetAction::kPause;
+    Must(Run());
+    EXPECT_NE(FileText(Restored("postgresql.auto.conf")).find("recovery_target_action = 'pause'"),
+              std::string::npos);
+}
+
 TEST_F(RestoreRefusalTest, RunRestore_FolderNotEmpty_IsRefused) {
     Backup();
     WriteToTarget("precious", "mine");

@@ -182,6 +182,14 @@ is(fingerprint($clone, 'postgres'), $before, 'what it wrote is gone, and the tar
 $clone->stop('fast');
 
 # --- standby
+my @to_moment = ('--as', 'standby', '--target-name', 'before the accident');
+($code, $out, $err) = restore_to(free_folder('promoting'), @to_moment, '--target-action', 'promote');
+is($code, 2, 'a standby that would promote itself is refused') or diag("$out\n$err");
+like($err, qr/--as clone or --as original/, 'and what is meant instead is named');
+my $pausing = free_folder('pausing');
+($code, $out, $err) = restore_to($pausing, @to_moment);
+is($code, 0, 'restore as standby to a target') or diag("$out\n$err");
+like(slurp_file("$pausing/postgresql.auto.conf"), qr/^recovery_target_action = 'pause'$/m, 'it pauses there');
 my $standby_folder = free_folder('standby');
 ($code, $out, $err) = restore_to($standby_folder, '--as', 'standby');
 is($code, 0, 'restore as standby') or diag("$out\n$err");
