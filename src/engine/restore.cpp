@@ -37,6 +37,9 @@ class RestoreRun {
         return std::move(result_);
     }
 
+    // Whether something was written that the same restore can go on with.
+    bool has_begun() const { return static_cast<bool>(marker_); }
+
    private:
     Status Decide();
     Status CheckOriginalStopped() const;
@@ -191,7 +194,12 @@ Status RestoreRun::Describe() {
 
 Result<RestoreResult> RunRestore(const repo::Incarnation& incarnation,
                                  const RestoreRequest& request, const Context& context) {
-    return RestoreRun(incarnation, request, context).Run();
+    RestoreRun run(incarnation, request, context);
+    Result<RestoreResult> result = run.Run();
+    if (!result && result.error().code == base::ErrorCode::kCancelled && run.has_begun())
+        return std::move(result).error().WithHint(
+            "What was restored so far is kept: the same command, given again, goes on with it.");
+    return result;
 }
 
 }  // namespace agri::engine

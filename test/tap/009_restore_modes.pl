@@ -277,6 +277,7 @@ sub slow_restore
     kill 'TERM', $cancelled->{KIDS}[0]{PID};
     $cancelled->finish;
     is($? >> 8, 13, 'a restore that is told to end says that it was cancelled') or diag($slow_err);
+    like($slow_err, qr/the same command, given again, goes on/, 'and how to go on');
     ok(!-e "$folder/global/pg_control", 'and leaves no pg_control');
 }
 # On a terminal it shows how far it is.
