@@ -79,8 +79,8 @@ void AddAdopt(CLI::App& app, CommonOptions& options, Action& action) {
             if (!claim) return Fail(options, claim.error());
             Print(
                 "{} on {} writes from now on (epoch {}); any other server is refused\n"
-                "If the server runs, reload it; a clone needs archive_mode = on again, and a "
-                "restart. "
+                "If the server runs, reload it; a clone needs archive_mode = on again, for its "
+                "subscriptions ALTER SYSTEM RESET max_logical_replication_workers, and a restart. "
                 "Then take a backup: WAL of before may be missing.\n",
                 *data_directory, claim->host(), claim->epoch());
             return kSuccess;

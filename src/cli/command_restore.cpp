@@ -56,6 +56,9 @@ base::Result<engine::RestoreRequest> BuildRequest(const RestoreOptions& given,
     request.role = given.role == "standby" ? engine::RestoreRole::kStandby
                    : given.role == "clone" ? engine::RestoreRole::kClone
                                            : engine::RestoreRole::kOriginal;
+    // A standby goes on to be one.
+    if (request.role == engine::RestoreRole::kStandby && given.target.action.empty())
+        request.target.action = engine::TargetAction::kPause;
     request.existing = given.delta ? engine::ExistingFiles::kDelta : engine::ExistingFiles::kRefuse;
     request.recovery = given.leave_recovery_alone ? engine::RecoverySettings::kLeaveAlone
                                                   : engine::RecoverySettings::kWrite;
@@ -143,7 +146,8 @@ void AddTargetOptions(CLI::App& command, engine::TargetOptions& target) {
     command.add_flag("--exclusive", target.exclusive, "stop just before the target, not after it");
     command.add_option("--target-timeline", target.timeline,
                        "latest (default), current or a number");
-    command.add_option("--target-action", target.action, "promote (default), pause or shutdown");
+    command.add_option("--target-action", target.action,
+                       "promote (default), pause (default of a standby) or shutdown");
 }
 
 }  // namespace

@@ -77,10 +77,12 @@ Status ArchiveMap::LoadUnfinished(const repo::Incarnation& incarnation,
             }))
             continue;
         auto found = wal.Read(segment);
-        if (!found)
+        if (!found) {
             problems_.push_back(fmt::format("unfinished WAL segment {} cannot be read: {}",
                                             segment.FileName(segment_size_),
                                             found.error().ToString()));
+            unreadable_.emplace(segment, found.error());
+        }
         if (found && *found) AddSegment(segment);
     }
     std::erase_if(ranges_, [](const auto& timeline) { return timeline.second.empty(); });

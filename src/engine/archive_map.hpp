@@ -50,6 +50,9 @@ class ArchiveMap {
     // Segments in ranges() that are not archived whole: their server stopped in them.
     const std::set<base::SegmentId>& unfinished() const { return unfinished_; }
 
+    // Segments that their server stopped in and of which something is there, but cannot be read.
+    const std::map<base::SegmentId, base::Error>& unreadable() const { return unreadable_; }
+
     // The history of a timeline; without a history file it has no ancestors.
     const wal::TimelineHistory& History(base::TimelineId timeline) const;
     // Whether the archive can serve NNNNNNNN.history, which a server asks for.
@@ -82,6 +85,7 @@ class ArchiveMap {
     std::map<base::TimelineId, wal::TimelineHistory> histories_;
     TimelineRanges ranges_;
     std::set<base::SegmentId> unfinished_;
+    std::map<base::SegmentId, base::Error> unreadable_;
     std::map<base::TimelineId, std::vector<repo::format::DeclaredGap>> gaps_;
 };
 

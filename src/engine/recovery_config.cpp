@@ -63,6 +63,12 @@ std::string_view ActionName(TargetAction action) {
     return "promote";
 }
 
+// Its subscriptions are the original's: it would take what the original is sent, by the original's
+// slots.
+std::string CloneLines() {
+    return Line("archive_mode", "off") + Line("max_logical_replication_workers", "0");
+}
+
 std::string TimelineSetting(const RestorePlan& plan, const RestoreRequest& request) {
     // A standby goes on to follow timelines that do not exist yet.
     if (request.role == RestoreRole::kStandby && request.target.timeline == "latest")
@@ -96,7 +102,7 @@ std::string SignalFileName(const RestoreRequest& request) {
 std::string RecoverySettingLines(const RestorePlan& plan, const RestoreRequest& request,
                                  const std::string& restore_command) {
     std::string lines;
-    if (request.role == RestoreRole::kClone) lines += Line("archive_mode", "off");
+    if (request.role == RestoreRole::kClone) lines += CloneLines();
     if (request.recovery == RecoverySettings::kLeaveAlone) return lines;
     lines += Line("restore_command", restore_command);
     lines += Line("recovery_target_timeline", TimelineSetting(plan, request));

@@ -37,6 +37,9 @@ class RestoreRun {
         return std::move(result_);
     }
 
+    // Whether something was written that the same restore can go on with.
+    bool has_begun() const { return static_cast<bool>(marker_); }
+
    private:
     Status Decide();
     Status CheckOriginalStopped() const;
@@ -103,6 +106,7 @@ Status RestoreRun::WarnOfIncarnation() {
 }
 
 Status RestoreRun::Decide() {
+    AGRI_TRY(CheckRequest(request_));
     AGRI_ASSIGN(target_, CheckTargetDirectory(request_));
     AGRI_ASSIGN(result_.plan, Plan());
     AGRI_TRY(WarnOfIncarnation());
@@ -128,8 +132,9 @@ Status RestoreRun::Decide() {
 Status RestoreRun::MakeReady() {
     context_.progress.SetPhase("preparing");
     AGRI_TRY(layout_->OpenFolders());
-    AGRI_ASSIGN(marker_,
-                PlaceMarker(layout_->data(), result_.plan.backup.backup_id(), context_.clock));
+    AGRI_ASSIGN(const std::vector<std::string> folders, layout_->OutsideFolders());
+    AGRI_ASSIGN(marker_, PlaceMarker(layout_->data(), result_.plan.backup.backup_id(), folders,
+                                     context_.clock));
     if (target_.state == TargetState::kFresh && request_.existing == ExistingFiles::kRefuse)
         return {};
     AGRI_TRY(DisableControlFile(layout_->data()));
@@ -177,11 +182,10 @@ Status RestoreRun::Describe() {
     result_.start_command = start.command;
     if (layout_->has_configuration())
         result_.configuration_folder = fmt::format("{}/{}", facts.data_directory, kConfigFolder);
-    for (auto& notes :
-         {result_.plan.warnings,
-          MakeRestoreNotes(
-              {*manifest_, *layout_, request_, owners_, facts.bin_folder, context_.settings}),
-          start.notes})
+    for (auto& notes : {result_.plan.warnings,
+                        MakeRestoreNotes({*manifest_, *layout_, request_, owners_, facts.bin_folder,
+                                          context_.settings}),
+                        start.notes})
         result_.notes.insert(result_.notes.end(), notes.begin(), notes.end());
     return {};
 }
@@ -190,7 +194,12 @@ Status RestoreRun::Describe() {
 
 Result<RestoreResult> RunRestore(const repo::Incarnation& incarnation,
                                  const RestoreRequest& request, const Context& context) {
-    return RestoreRun(incarnation, request, context).Run();
+    RestoreRun run(incarnation, request, context);
+    Result<RestoreResult> result = run.Run();
+    if (!result && result.error().code == base::ErrorCode::kCancelled && run.has_begun())
+        return std::move(result).error().WithHint(
+            "What was restored so far is kept: the same command, given again, goes on with it.");
+    return result;
 }
 
 }  // namespace agri::engine

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/data_directory.hpp"
 #include "engine/walk_plan.hpp"
 
 namespace agri::engine {
@@ -176,6 +177,16 @@ Result<std::optional<PlacedFile>> RestoreLayout::Place(const FileEntry& entry) c
                          "the backup names a file outside its part of a tablespace: \"{}\"",
                          PrintablePath(path));
     return std::optional(PlacedFile{root.folder, path, Join(folder.manifest_path, path)});
+}
+
+Result<std::vector<std::string>> RestoreLayout::OutsideFolders() const {
+    std::vector<std::string> paths;
+    for (const RestoreFolder& folder : folders_) {
+        if (folder.kind == FolderKind::kData) continue;
+        AGRI_ASSIGN(std::string path, CanonicalPath(folder.path));
+        paths.push_back(std::move(path));
+    }
+    return paths;
 }
 
 Status RestoreLayout::OpenFolders() {

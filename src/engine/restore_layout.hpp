@@ -43,6 +43,8 @@ class RestoreLayout {
 
     // The data directory is the first.
     const std::vector<RestoreFolder>& folders() const { return folders_; }
+    // Real paths of all but the data directory.
+    base::Result<std::vector<std::string>> OutsideFolders() const;
     // Where the entry goes; nullopt when it is not restored, or is made by us.
     base::Result<std::optional<PlacedFile>> Place(const repo::format::FileEntry& entry) const;
     // Whether configuration from outside the data directory is part of the backup.

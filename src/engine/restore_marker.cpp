@@ -4,7 +4,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-
 #include "base/json.hpp"
 #include "engine/restore_layout.hpp"
 
@@ -16,7 +15,7 @@ using base::Status;
 
 namespace {
 
-constexpr uint64_t kMaxMarkerBytes = 64 << 10;
+constexpr uint64_t kMaxMarkerBytes = 16u << 20;
 
 }  // namespace
 
@@ -33,11 +32,15 @@ std::optional<RestoreMarker> ReadMarker(const std::string& data_directory) {
         return found != json.end() && found->is_string() ? found->get<std::string>()
                                                          : std::string();
     };
-    return RestoreMarker{text("backup_id"), text("started")};
+    RestoreMarker marker{text("backup_id"), text("started"), {}};
+    if (auto found = json.find("folders"); found != json.end() && found->is_array())
+        for (const auto& folder : *found)
+            if (folder.is_string()) marker.folders.push_back(folder.get<std::string>());
+    return marker;
 }
 
 Result<Fd> PlaceMarker(const TargetFolder& folder, const std::string& backup_id,
-                       const base::Clock& clock) {
+                       const std::vector<std::string>& folders, const base::Clock& clock) {
     const std::string full = folder.Full(kRestoreMarker);
     AGRI_ASSIGN(Fd fd, base::OpenFileAt(folder.fd(), std::string(kRestoreMarker),
                                         O_RDWR | O_CREAT | O_NOFOLLOW, 0600, full));
@@ -47,8 +50,10 @@ Result<Fd> PlaceMarker(const TargetFolder& folder, const std::string& backup_id,
         return base::MakeError(base::ErrorCode::kBusy, "another restore into \"{}\" is running",
                                folder.path());
     }
-    const nlohmann::json json = {
-        {"backup_id", backup_id}, {"started", base::FormatTime(clock.Now())}, {"pid", getpid()}};
+    const nlohmann::json json = {{"backup_id", backup_id},
+                                 {"folders", folders},
+                                 {"started", base::FormatTime(clock.Now())},
+                                 {"pid", getpid()}};
     const std::string text = base::ToLine(json) + "\n";
     // Never empty in between: what an unfinished restore wrote belongs to the backup it names.
     AGRI_TRY(base::WriteAllAt(fd.get(), 0, base::AsBytes(text), full));

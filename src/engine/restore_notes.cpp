@@ -154,7 +154,9 @@ Notes MakeRestoreNotes(const NotesInput& input) {
     NotePlaces(input, notes);
     NotePages(input.manifest, notes);
     if (input.request.role == RestoreRole::kClone)
-        notes.push_back("the clone neither archives WAL nor runs schedules");
+        notes.push_back(
+            "the clone neither archives WAL, nor runs schedules, nor replicates what it subscribes "
+            "to (archive_mode = off, max_logical_replication_workers = 0)");
     return notes;
 }
 

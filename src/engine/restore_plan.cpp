@@ -193,6 +193,7 @@ Result<RestorePlan> PlanBuilder::PlanToPosition(const TimelinePath& path, const 
 Result<RestorePlan> PlanBuilder::PlanToEnd(const TimelinePath& path, const Backup& backup) const {
     const uint64_t first = backup.start_lsn() / map_.segment_size();
     const uint64_t end = path.segments.EndOfCoverage(first);
+    AGRI_TRY(CheckEnd(path, end));
     RestorePlan plan = StartPlan(path, backup);
     if (auto hole = map_.HoleFrom(path, first)) {
         if (!hole->declared && hole->later_segments > kLookAheadSegments)
@@ -208,6 +209,28 @@ Result<RestorePlan> PlanBuilder::PlanToEnd(const TimelinePath& path, const Backu
     if (commit) plan.end_commit_us = commit->time_us;
     FinishPlan(path, end, plan);
     return plan;
+}
+
+Status PlanBuilder::CheckEnd(const TimelinePath& path, uint64_t end) const {
+    for (const auto& [segment, problem] : map_.unreadable()) {
+        if (segment.number != end ||
+            !path.history.Includes(segment.timeline, segment.Start(map_.segment_size())))
+            continue;
+        AGRI_ASSIGN(const wal::WalFacts facts,
+                    FactsOfSegment(source_, path.segments, path.segments.LowerBound(end - 1)));
+        return MakeError(ErrorCode::kCorrupt,
+                         "the unfinished WAL segment {}, with which recovery would end, cannot be "
+                         "read",
+                         segment.FileName(map_.segment_size()))
+            .WithDetail(problem.ToString())
+            .WithHint(fmt::format(
+                "The server could not start. If the server that wrote it has its pg_wal still, "
+                "save "
+                "that with \"agri_backup wal-push\"; otherwise recover to the last record before "
+                "it, with --target-lsn {}.",
+                facts.last_record.ToString()));
+    }
+    return {};
 }
 
 base::Error PlanBuilder::HoleBefore(const TimelinePath& path, const Backup& backup) const {

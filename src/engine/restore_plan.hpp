@@ -37,6 +37,8 @@ class PlanBuilder {
     base::Result<RestorePlan> PlanToPosition(const TimelinePath& path, const Backup& backup,
                                              TargetPosition position) const;
     base::Result<RestorePlan> PlanToEnd(const TimelinePath& path, const Backup& backup) const;
+    // The server asks for it after the last segment, and does not start when it gets an error.
+    base::Status CheckEnd(const TimelinePath& path, uint64_t end) const;
     base::Error HoleBefore(const TimelinePath& path, const Backup& backup) const;
     RestorePlan StartPlan(const TimelinePath& path, const Backup& backup) const;
     void FinishPlan(const TimelinePath& path, uint64_t end_number, RestorePlan& plan) const;

@@ -11,10 +11,12 @@
 
 #include <charconv>
 #include <filesystem>
+#include <set>
 #include <sstream>
 #include <vector>
 
 #include "base/file.hpp"
+#include "engine/data_directory.hpp"
 
 namespace agri::engine {
 
@@ -121,18 +123,26 @@ Status CheckSocket(const std::string& folder, const struct stat& info,
     return ServerAtWork(folder, fmt::format("It accepts connections at \"{}\".", socket_path));
 }
 
-// Somebody may have removed postmaster.pid under a running server.
-Status CheckProcesses(const std::string& folder, const struct stat& info) {
+// Process ids of servers and their sessions; none where /proc is not mounted and nobody can tell.
+Result<std::vector<long>> PostgresProcesses() {
+    std::vector<long> found;
     std::error_code error;
     std::filesystem::directory_iterator entry("/proc", error);
-    // Where it is not mounted, nobody can tell.
-    if (error == std::errc::no_such_file_or_directory) return {};
+    if (error == std::errc::no_such_file_or_directory) return found;
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const long pid = ToNumber(entry->path().filename());
-        if (pid <= 0 || !IsPostgres(pid) || UsesFolder(pid, info) != Use::kYes) continue;
-        return ServerAtWork(folder, fmt::format("Process {} works in that directory.", pid));
+        if (pid > 0 && IsPostgres(pid)) found.push_back(pid);
     }
     if (error) return base::ErrnoError(error.value(), "could not list the processes in \"/proc\"");
+    return found;
+}
+
+// Somebody may have removed postmaster.pid under a running server.
+Status CheckProcesses(const std::string& folder, const struct stat& info) {
+    AGRI_ASSIGN(const std::vector<long> processes, PostgresProcesses());
+    for (long pid : processes)
+        if (UsesFolder(pid, info) == Use::kYes)
+            return ServerAtWork(folder, fmt::format("Process {} works in that directory.", pid));
     return {};
 }
 
@@ -153,6 +163,23 @@ Status CheckNoServer(const std::string& data_directory) {
     AGRI_TRY(CheckLockFile(data_directory, info, lines));
     AGRI_TRY(CheckSocket(data_directory, info, lines));
     return CheckProcesses(data_directory, info);
+}
+
+// A process that ends meanwhile, or is another user's, has no directory to tell; in a container the
+// same path is another folder.
+Result<std::vector<std::string>> RunningDataDirectories() {
+    AGRI_ASSIGN(const std::vector<long> processes, PostgresProcesses());
+    std::set<std::string> found;
+    for (long pid : processes) {
+        std::error_code error;
+        const auto folder =
+            std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid), error).string();
+        struct stat info {};
+        if (error || stat(folder.c_str(), &info) != 0 || UsesFolder(pid, info) != Use::kYes)
+            continue;
+        if (IsDataDirectory(folder)) found.insert(folder);
+    }
+    return std::vector<std::string>(found.begin(), found.end());
 }
 
 Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "repo/claim.hpp"
@@ -14,8 +15,11 @@ namespace agri::engine {
 // and still writes) uses the directory; OK when it is certainly or most likely free.
 base::Status CheckNoServer(const std::string& data_directory);
 
-// The same for the server that holds a claim, with a hint of what to do when it runs. OK also when it is of
-// another machine, where it cannot be looked for.
+// Of every server process that can be looked at: other users' cannot, unless this is root.
+base::Result<std::vector<std::string>> RunningDataDirectories();
+
+// As CheckNoServer() for the server that holds a claim, with a hint of what to do when it runs. OK
+// also when it is of another machine, where it cannot be looked for.
 base::Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint);
 
 }  // namespace agri::engine

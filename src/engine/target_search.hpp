@@ -32,6 +32,10 @@ base::Result<TargetPosition> FindXid(const SegmentSource& source, const SegmentP
 base::Result<TargetPosition> FindName(const SegmentSource& source, const SegmentPath& path,
                                       const RecoveryTarget& target, uint32_t threads);
 
+// Of segment `index` of the path, with the record that crosses into it.
+base::Result<wal::WalFacts> FactsOfSegment(const SegmentSource& source, const SegmentPath& path,
+                                           uint64_t index);
+
 // "2026-11-22T20:15:01.123456Z".
 std::string FormatMicroseconds(int64_t time_us);
 

@@ -14,7 +14,6 @@ using base::Result;
 
 namespace {
 
-
 int64_t Microseconds(base::WallTime time) { return time.time_since_epoch().count(); }
 
 bool IsBeyond(int64_t time_us, const RecoveryTarget& target) {
@@ -98,15 +97,16 @@ class NoVisitor : public wal::RecordVisitor {
     void Visit(const wal::Record&) override {}
 };
 
-Result<wal::WalFacts> FactsOfLastSegment(const SegmentSource& source, const SegmentPath& path) {
+}  // namespace
+
+Result<wal::WalFacts> FactsOfSegment(const SegmentSource& source, const SegmentPath& path,
+                                     uint64_t index) {
     NoVisitor visitor;
     RecordWalk walk(source, visitor);
-    for (uint64_t i = path.size() - std::min<uint64_t>(path.size(), 2); i < path.size(); ++i)
+    for (uint64_t i = index - std::min<uint64_t>(index, 1); i <= index; ++i)
         AGRI_TRY(walk.Visit(path.At(i)));
     return walk.last_scan().facts;
 }
-
-}  // namespace
 
 Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& path,
                                const RecoveryTarget& target) {
@@ -115,7 +115,7 @@ Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& p
     if (number >= path.last_number()) {
         // PostgreSQL stops at the first record that begins at or behind the target: there must be
         // one.
-        AGRI_ASSIGN(wal::WalFacts facts, FactsOfLastSegment(source, path));
+        AGRI_ASSIGN(wal::WalFacts facts, FactsOfSegment(source, path, path.size() - 1));
         if (target.lsn > facts.last_record_end)
             return MakeError(ErrorCode::kUnreachableTarget,
                              "the archived WAL ends before the recovery target LSN {}",

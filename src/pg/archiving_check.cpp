@@ -2,6 +2,7 @@
 #include "pg/archiving_check.hpp"
 
 #include "pg/server.hpp"
+#include "pg/settings.hpp"
 
 namespace agri::pg {
 
@@ -30,6 +31,11 @@ bool IsOurLibrary(const char* library) {
 }  // namespace
 
 void RequireArchiving() {
+    Obstacle obstacle = FindObstacle();
+    if (obstacle.kind == Obstacle::Kind::kClone)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cannot take a backup: %s", obstacle.message),
+                        errhint("%s", obstacle.hint)));
     if (RecoveryInProgress()) return;
     if (strcmp(Setting("wal_level"), "minimal") == 0)
         Refuse("wal_level is minimal",

@@ -8,6 +8,7 @@
 #include "pg/settings.hpp"
 
 extern "C" {
+#include "access/xlog.h"
 #include "utils/guc_tables.h"
 }
 
@@ -42,6 +43,15 @@ bool IsClone() {
     return is_clone;
 }
 
+// `restore --as clone` switches archiving off; somebody may have switched it on again.
+const char* CloneHint() {
+    if (XLogArchiveMode == ARCHIVE_MODE_OFF)
+        return "Nothing needs to be done. If this server shall be the one that writes, run "
+               "\"agri_backup adopt\".";
+    return "Set archive_mode = off and restart the server: WAL that is not archived is kept. If "
+           "this server shall be the one that writes, run \"agri_backup adopt\".";
+}
+
 Obstacle NoRepository() {
     static char hint[MAXPGPATH + 256];
     snprintf(hint, sizeof(hint),
@@ -62,10 +72,9 @@ const char* ConfigFileInForce() {
 
 Obstacle FindObstacle() {
     if (IsClone())
-        return {
-            Obstacle::Kind::kClone,
-            "this server was restored as a clone, which does not write to the repository",
-            "Set archive_mode = off, or run \"agri_backup adopt\" to let this server take over."};
+        return {Obstacle::Kind::kClone,
+                "this server was restored as a clone: it writes nothing into the repository",
+                CloneHint()};
     if (ConfigFileInForce()[0] != '\0') return {Obstacle::Kind::kNone, nullptr, nullptr};
     if (settings.repository[0] == '\0') return NoRepository();
     if (settings.encryption && settings.key[0] == '\0')

@@ -179,6 +179,10 @@ PGDLLEXPORT Datum AgriSchedule(PG_FUNCTION_ARGS) {
     const char nulls[] = {' ', ' ', ' ', ' ', ' ', PG_ARGISNULL(5) ? 'n' : ' ', ' ', '\0'};
     bool is_paused = false;
     (void)Change(kUpsert, 7, types, values, nulls, &is_paused);
+    if (FindObstacle().kind == Obstacle::Kind::kClone)
+        ereport(NOTICE, (errmsg("this server was restored as a clone: it runs no schedules"),
+                         errhint("They run once \"agri_backup adopt\" has made it the server that "
+                                 "writes.")));
     if (!is_paused) PG_RETURN_DATUM(next);
     char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     ereport(NOTICE, (errmsg("schedule \"%s\" is paused", name),

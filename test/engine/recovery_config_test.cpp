@@ -53,6 +53,16 @@ TEST(RecoveryConfig, Lines_TimelineWithoutAnyHistory_IsCurrent) {
     EXPECT_NE(RecoverySettingLines(plan, {}, "x").find("timeline = '3'"), std::string::npos);
 }
 
+TEST(RecoveryConfig, Lines_Clone_NeitherArchivesNorReplicates) {
+    RestoreRequest request;
+    const std::string original = RecoverySettingLines(PlanTo({}), request, "x");
+    request.role = RestoreRole::kClone;
+    const std::string own = "archive_mode = 'off'\nmax_logical_replication_workers = '0'\n";
+    EXPECT_EQ(RecoverySettingLines(PlanTo({}), request, "x"), own + original);
+    request.recovery = RecoverySettings::kLeaveAlone;
+    EXPECT_EQ(RecoverySettingLines(PlanTo({}), request, "x"), own);
+}
+
 TEST(RecoveryConfig, Merge_EarlierBlock_IsReplaced) {
     const std::string once = MergeAutoConfig("work_mem = '8MB'", "a = '1'\n");
     EXPECT_TRUE(once.starts_with("work_mem = '8MB'\n"));

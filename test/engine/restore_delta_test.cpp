@@ -159,10 +159,13 @@ TEST_F(RestoreDeltaTest, RunRestore_InterruptedThenAnotherBackupAskedFor_NeedsDe
     ExpectRestored();
 }
 
-TEST_F(RestoreDeltaTest, RunRestore_Cancelled_SaysSo) {
+TEST_F(RestoreDeltaTest, RunRestore_Cancelled_SaysSoAndHowToGoOn) {
     Backup();
     request.on_plan = [&](const RestorePlan&) { context.cancel.Cancel(); };
-    EXPECT_EQ(Run().error().code, ErrorCode::kCancelled);
+    const auto result = Run();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+    EXPECT_NE(result.error().hint.find("the same command"), std::string::npos);
     EXPECT_FALSE(Exists(Restored("global/pg_control")));
 }
 

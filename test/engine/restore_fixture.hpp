@@ -116,6 +116,9 @@ class RestoreFixture : public testing::Test {
         if (operations_ == 0) {
             engine::RestoreRequest other = request;
             other.target_directory = place / "counted";
+            other.existing = engine::ExistingFiles::kRefuse;
+            other.wal_directory.clear();
+            for (auto& [from, to] : other.tablespace_map) to += ".counted";
             const uint64_t before = repository.disk->operations();
             Must(engine::RunRestore(repository.incarnation(), other, context.get()));
             operations_ = repository.disk->operations() - before;

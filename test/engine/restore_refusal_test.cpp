@@ -1,10 +1,8 @@
 // What a restore refuses, and that it leaves everything as it was then.
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
+#include "engine/fake_postmaster.hpp"
 #include "engine/restore_fixture.hpp"
 #include "engine/server_check.hpp"
 
@@ -12,49 +10,30 @@ namespace agri::engine {
 namespace {
 
 using base::ErrorCode;
+using test::FakePostmaster;
 using test::FileText;
 using test::Must;
 
 using RestoreRefusalTest = test::RestoreFixture;
 
-// A process that looks like a postmaster: its name, and a data directory as working directory.
-class FakePostmaster {
-   public:
-    FakePostmaster(const std::string& folder, const char* name) {
-        int ready[2];
-        EXPECT_EQ(pipe(ready), 0);
-        EXPECT_EQ(pipe(stop_), 0);
-        pid_ = fork();
-        if (pid_ == 0) {
-            close(stop_[1]);
-            prctl(PR_SET_NAME, name);
-            char byte = chdir(folder.c_str()) == 0 ? 'y' : 'n';
-            (void)!write(ready[1], &byte, 1);
-            (void)!read(stop_[0], &byte, 1);
-            _exit(0);
-        }
-        char byte = 0;
-        EXPECT_EQ(read(ready[0], &byte, 1), 1);
-        EXPECT_EQ(byte, 'y');
-        close(ready[0]);
-        close(ready[1]);
-    }
-    ~FakePostmaster() {
-        close(stop_[0]);
-        close(stop_[1]);
-        waitpid(pid_, nullptr, 0);
-    }
-    pid_t pid() const { return pid_; }
-
-   private:
-    int stop_[2];
-    pid_t pid_ = -1;
-};
-
 TEST_F(RestoreRefusalTest, RunRestore_RelativeTarget_IsRefused) {
     Backup();
     request.target_directory = "relative/folder";
     ExpectRefused(ErrorCode::kInvalidArgument, "is not an absolute path");
+}
+
+// It would become a second primary by itself, and take the repository from the first.
+TEST_F(RestoreRefusalTest, RunRestore_StandbyThatPromotesItself_IsRefused) {
+    Backup();
+    request.role = RestoreRole::kStandby;
+    request.target.kind = TargetKind::kImmediate;
+    request.target.action = TargetAction::kPromote;
+    ExpectRefused(ErrorCode::kInvalidArgument, "a standby cannot promote itself");
+    EXPECT_FALSE(Exists(request.target_directory));
+    request.target.action = TargetAction::kPause;
+    Must(Run());
+    EXPECT_NE(FileText(Restored("postgresql.auto.conf")).find("recovery_target_action = 'pause'"),
+              std::string::npos);
 }
 
 TEST_F(RestoreRefusalTest, RunRestore_FolderNotEmpty_IsRefused) {

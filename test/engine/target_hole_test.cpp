@@ -1,5 +1,6 @@
 // Recovery targets when something is missing, damaged or there twice; and recovery windows.
 #include "engine/target_fixture.hpp"
+#include "repo/wal_tail.hpp"
 
 namespace agri::engine {
 namespace {
@@ -35,6 +36,31 @@ TEST_F(TargetHoleTest, Resolve_HoleNearTheEnd_EndsBeforeItAndSaysSo) {
     EXPECT_EQ(plan.end_commit_us, At(61));
     ASSERT_EQ(plan.warnings.size(), 1u);
     EXPECT_NE(plan.warnings[0].find("000000020000000000000025"), std::string::npos);
+}
+
+// The server would ask for it after the last segment, and end when wal-fetch cannot read it.
+TEST_F(TargetHoleTest, Resolve_UnfinishedSegmentAtTheEndCannotBeRead_NamesTheLastRecordBefore) {
+    const base::SegmentId segment{{2}, 0x27};
+    const base::Bytes content(100, std::byte{7});
+    const repo::WalTail tail(repository.incarnation());
+    Must(tail.Ship({.segment = segment, .content = content, .host = "host"}, base::SystemClock()));
+    const std::string key = Must(tail.Read(segment))->keys.front();
+    base::Bytes damaged = repository.Content(key);
+    damaged[damaged.size() / 2] ^= std::byte{1};
+    repository.disk->Overwrite(key, damaged);
+
+    const auto plan = Resolve();
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(plan.error().message.find("000000020000000000000027"), std::string::npos);
+    const std::string option = "--target-lsn ";
+    const size_t at = plan.error().hint.find(option);
+    ASSERT_NE(at, std::string::npos) << plan.error().hint;
+    const std::string named = plan.error().hint.substr(at + option.size());
+    const Lsn lsn = *Lsn::Parse(named.substr(0, named.size() - 1));
+    EXPECT_GE(lsn, story.lsn[208]);
+    const RestorePlan before = Must(ResolveLsn(lsn));
+    EXPECT_EQ(before.effective_target.lsn, lsn);
 }
 
 TEST_F(TargetHoleTest, Resolve_BackupWithoutItsOwnWal_IsPassedOver) {

@@ -29,6 +29,11 @@ ALTER TABLE noise ALTER bytes SET STORAGE EXTERNAL;
 CREATE TABLE more_noise (LIKE noise INCLUDING STORAGE);
 INSERT INTO more_noise SELECT * FROM noise;
 SQL
+# Its publisher is nowhere: that a worker begins is enough.
+$node->safe_psql('postgres', "CREATE SUBSCRIPTION harvest CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)");
+$node->safe_psql('postgres', 'ALTER SUBSCRIPTION harvest ENABLE');
+my $apply_worker = qr/logical replication apply worker for subscription "harvest" has started/;
+wait_for('the apply worker', sub { $node->log_contains($apply_worker) });
 my $backup = backup_now($node);
 $node->safe_psql('postgres', "INSERT INTO fields SELECT i, 'later' FROM generate_series(30001, 31000) i");
 $node->safe_psql('postgres', "SELECT pg_create_restore_point('before the accident')");
@@ -104,6 +109,19 @@ wait_archived($node);    # reading has set hint bits, which is WAL where pages h
 my $archived = $archive->();
 is($clone->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'clone', 'its status says clone');
 is($clone->safe_psql('postgres', 'SHOW archive_mode'), 'off', 'archive_mode is off');
+my $nothing_to_do = qr/^Nothing needs to be done\. .*agri_backup adopt/;
+like($clone->safe_psql('postgres', 'SELECT hint FROM agri_backup.status'), $nothing_to_do, 'and nothing is to be done');
+is($clone->safe_psql('postgres', 'SELECT name FROM agri_check() WHERE NOT ok'), 'recovery target', 'agri_check() finds what the restore left');
+like($clone->safe_psql('postgres', "SELECT hint FROM agri_check() WHERE name = 'settings'"), $nothing_to_do, 'and says the same');
+my (undef, undef, $notice) = $clone->psql('postgres', "SELECT agri_schedule('of_clone', '0 3 * * *')");
+like($notice, qr/NOTICE: .*restored as a clone: it runs no schedules/, 'agri_schedule() says that it runs none');
+$clone->safe_psql('postgres', "SELECT agri_unschedule('of_clone')");
+($code, $out, $err) = $clone->psql('postgres', 'SELECT agri_backup_now()');
+isnt($code, 0, 'it takes no backups');
+like($err, qr/restored as a clone: it writes nothing into the repository.*HINT:  Nothing needs to be done/s, 'and says why');
+is($clone->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'logical replication launcher'"), '0',
+    'nobody starts its subscriptions');
+ok(!$clone->log_contains($apply_worker), 'so none is applied');
 $clone->safe_psql('postgres', 'CREATE TABLE of_clone AS SELECT 1; SELECT pg_switch_wal(); CHECKPOINT');
 # Even when somebody switches archiving on.
 $clone->safe_psql('postgres', 'ALTER SYSTEM SET archive_mode = on');
@@ -111,6 +129,7 @@ $clone->restart;
 $clone->safe_psql('postgres', 'CREATE TABLE of_clone_too AS SELECT 1; SELECT pg_switch_wal()');
 wait_for('the refusal', sub { $clone->log_contains(qr/archive_mode enabled, yet archiving is not configured|restored as a clone/) });
 is($clone->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'clone', 'its status still says clone');
+like($clone->safe_psql('postgres', "SELECT hint FROM agri_check() WHERE name = 'archive_mode' AND NOT ok"), qr/archive_mode = off/, 'agri_check() wants it off again');
 is($clone->safe_psql('postgres', 'SELECT archived_count FROM pg_stat_archiver'), '0', 'it archived nothing');
 ($code, $out, $err) = $clone->psql('postgres', 'SELECT agri_backup_now()');
 isnt($code, 0, 'nor does it take backups');
@@ -130,6 +149,12 @@ for my $delta ([], ['--delta'])
     ($code, $out, $err) = restore_to($old, '--as', 'clone', @$delta);
     is($code, 12, "so is a running clone's (@$delta)");
 }
+($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--delta', '--target-dir', free_folder('b'), '--tablespace-base', "$old.spaces");
+is($code, 12, "a running clone's tablespace is refused, even with --delta") or diag("$out\n$err");
+like($err, qr/The server runs in "\Q$old\E"/, 'and whose it is is said');
+($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--target-dir', $node->data_dir . '/x', spaced(free_folder('x')));
+is($code, 5, 'so is a folder below a data directory') or diag("$out\n$err");
+like($err, qr/is within the data directory "\Q@{[ $node->data_dir ]}\E"/, 'and which one');
 is(fingerprint($clone, 'postgres') =~ /of_clone_too/ ? 1 : 0, 1, 'the clone goes on');
 ($code, $out, $err) = restore($node, spaced(free_folder('s')));
 is($code, 12, '--as original beside the running original is refused');
@@ -139,6 +164,10 @@ mkdir $foreign; write_text("$foreign/precious", 'keep me');
 ($code, $out, $err) = restore_to($foreign, '--as', 'clone', '--delta');
 is($code, 5, '--delta over what is no data directory is refused');
 is(slurp_file("$foreign/precious"), 'keep me', 'and nothing is removed');
+($code, $out, $err) = restore_to(free_folder('new'), '--as', 'clone', '--delta', '--wal-dir', $foreign);
+is($code, 5, '--delta with a WAL folder that is no part of the target is refused');
+like($err, qr/WAL folder "\Q$foreign\E" is not empty/, 'and named');
+is(slurp_file("$foreign/precious"), 'keep me', 'with nothing removed there');
 ($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--target-dir', free_folder('same_space'));
 is($code, 12, 'a tablespace folder of the running original is refused') or diag($err);
 like($err, qr/--tablespace-map|--tablespace-base/, 'and how to map it is said');
@@ -153,6 +182,14 @@ is(fingerprint($clone, 'postgres'), $before, 'what it wrote is gone, and the tar
 $clone->stop('fast');
 
 # --- standby
+my @to_moment = ('--as', 'standby', '--target-name', 'before the accident');
+($code, $out, $err) = restore_to(free_folder('promoting'), @to_moment, '--target-action', 'promote');
+is($code, 2, 'a standby that would promote itself is refused') or diag("$out\n$err");
+like($err, qr/--as clone or --as original/, 'and what is meant instead is named');
+my $pausing = free_folder('pausing');
+($code, $out, $err) = restore_to($pausing, @to_moment);
+is($code, 0, 'restore as standby to a target') or diag("$out\n$err");
+like(slurp_file("$pausing/postgresql.auto.conf"), qr/^recovery_target_action = 'pause'$/m, 'it pauses there');
 my $standby_folder = free_folder('standby');
 ($code, $out, $err) = restore_to($standby_folder, '--as', 'standby');
 is($code, 0, 'restore as standby') or diag("$out\n$err");
@@ -240,6 +277,7 @@ sub slow_restore
     kill 'TERM', $cancelled->{KIDS}[0]{PID};
     $cancelled->finish;
     is($? >> 8, 13, 'a restore that is told to end says that it was cancelled') or diag($slow_err);
+    like($slow_err, qr/the same command, given again, goes on/, 'and how to go on');
     ok(!-e "$folder/global/pg_control", 'and leaves no pg_control');
 }
 # On a terminal it shows how far it is.
@@ -265,6 +303,9 @@ ok(!-e "$halfway/global/pg_control", 'kill -9 leaves no pg_control');
 write_text("$outside/postgresql.conf", 'port = ' . $shut->port . "\nunix_socket_directories = '" . $shut->host . "'\nlisten_addresses = ''\n");
 isnt(system_log('pg_ctl', '-D', $halfway, '-l', "$outside/halfway.log", '-w', '-o', "-c config_file=$outside/postgresql.conf", 'start'), 0, 'the half-restored directory cannot be started');
 like(slurp_file("$outside/halfway.log"), qr/could not find the database system.*global\/pg_control/s, 'for want of pg_control');
+($code, $out, $err) = cli($node, 'restore', '--as', 'clone', '--target-dir', $halfway, '--tablespace-map', "$far_oid=$mapped.far");
+is($code, 5, 'to go on in the tablespace of another is refused') or diag("$out\n$err");
+like($err, qr/none of the folders that the unfinished restore wrote to.*Repeat the --tablespace-map/s, 'and why');
 ($code, $out, $err) = restore_to($halfway, '--as', 'clone');
 is($code, 0, 'a second call goes on and finishes') or diag("$out\n$err");
 like($err, qr/unfinished restore/, 'and says so');

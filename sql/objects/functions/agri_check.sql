@@ -15,10 +15,13 @@ DECLARE
     command text := current_setting('archive_command');
     leftover text;
     repository_ok boolean := false;
+    is_clone boolean;
     in_sql text;
     on_disk text;
 BEGIN
     SELECT * INTO process FROM agri_backup.processes();
+    -- It is in order when it archives nothing.
+    is_clone := process.state IS NOT DISTINCT FROM 'clone';
 
     name := 'preload'; ok := process.preloaded;
     detail := format('shared_preload_libraries = ''%s''', current_setting('shared_preload_libraries'));
@@ -52,34 +55,38 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'Set full_page_writes = on: without it a backup from a standby cannot be restored.' END;
     RETURN NEXT;
 
-    name := 'archive_mode'; ok := current_setting('archive_mode') <> 'off';
+    name := 'archive_mode'; ok := (current_setting('archive_mode') = 'off') = is_clone;
     detail := format('archive_mode = %s', current_setting('archive_mode'));
-    hint := CASE WHEN NOT ok THEN 'Set archive_mode = on in postgresql.conf and restart the server.' END;
+    hint := CASE WHEN ok THEN NULL
+        WHEN is_clone THEN 'Set archive_mode = off in postgresql.conf and restart the server: a clone archives nothing, and keeps all its WAL.'
+        ELSE 'Set archive_mode = on in postgresql.conf and restart the server.' END;
     RETURN NEXT;
 
     name := 'archive_library';
-    ok := library = 'agri_backup' AND command IN ('', '(disabled)') OR library = '' AND command ~ 'agri_backup.* wal-push';
+    ok := is_clone OR library = 'agri_backup' AND command IN ('', '(disabled)') OR library = '' AND command ~ 'agri_backup.* wal-push';
     detail := format('archive_library = ''%s'', archive_command = ''%s''', library, command);
     hint := CASE WHEN NOT ok THEN 'Set archive_library = ''agri_backup'' and archive_command = '''' in postgresql.conf and reload the server.' END;
     RETURN NEXT;
 
     name := 'settings';
-    ok := process.preloaded AND process.state IS DISTINCT FROM 'not configured' AND process.state IS DISTINCT FROM 'clone';
+    ok := process.preloaded AND process.state IS DISTINCT FROM 'not configured';
     detail := coalesce(process.problem, concat_ws(', ',
         format('agri_backup.repository = ''%s''', current_setting('agri_backup.repository')),
         'configuration file ' || agri_backup.config_file()));
-    hint := CASE WHEN NOT ok THEN coalesce(process.hint, 'See the checks above.') END;
+    hint := CASE WHEN NOT ok THEN coalesce(process.hint, 'See the checks above.') WHEN is_clone THEN process.hint END;
     RETURN NEXT;
 
-    name := 'archiving process'; ok := process.archiving_pid IS NOT NULL;
-    detail := CASE WHEN ok THEN format('process %s since %s', process.archiving_pid, process.archiving_since)
+    name := 'archiving process'; ok := process.archiving_pid IS NOT NULL OR is_clone;
+    detail := CASE WHEN process.archiving_pid IS NOT NULL THEN format('process %s since %s', process.archiving_pid, process.archiving_since)
         ELSE coalesce(process.problem, 'not running') END;
     hint := CASE WHEN NOT ok THEN coalesce(process.hint, 'See the checks above.') END;
     RETURN NEXT;
 
     name := 'archiving';
-    ok := process.failing_since IS NULL AND archiving->>'failing_since' IS NULL AND process.archiving_pid IS NOT NULL;
-    detail := CASE WHEN ok THEN format('last archived: %s', coalesce(archiving->>'last_archived_wal', 'nothing yet'))
+    ok := is_clone
+        OR process.failing_since IS NULL AND archiving->>'failing_since' IS NULL AND process.archiving_pid IS NOT NULL;
+    detail := CASE WHEN is_clone THEN process.problem
+        WHEN ok THEN format('last archived: %s', coalesce(archiving->>'last_archived_wal', 'nothing yet'))
         ELSE concat_ws(': ',
             'failing since ' || coalesce(process.failing_since::text, archiving->>'failing_since'),
             coalesce(process.last_error, archiving#>>'{last_error,message}', 'nothing is archived')) END;
@@ -114,6 +121,14 @@ BEGIN
     name := 'recovery target'; ok := pg_is_in_recovery() OR leftover IS NULL;
     detail := CASE WHEN ok THEN 'none is left of a restore' ELSE format('left of a restore: %s', leftover) END;
     hint := CASE WHEN NOT ok THEN 'It would apply again if this server became a standby. Run ALTER SYSTEM RESET for each, then reload the server.' END;
+    RETURN NEXT;
+
+    -- A clone that was adopted has it still.
+    name := 'subscriptions';
+    ok := is_clone OR current_setting('max_logical_replication_workers') <> '0'
+        OR NOT EXISTS (SELECT FROM pg_subscription WHERE subenabled);
+    detail := format('max_logical_replication_workers = %s', current_setting('max_logical_replication_workers'));
+    hint := CASE WHEN NOT ok THEN 'Nothing is replicated to this server: a restore as clone switches that off. Run ALTER SYSTEM RESET max_logical_replication_workers, then restart the server.' END;
     RETURN NEXT;
 
     name := 'key slots'; ok := true;
