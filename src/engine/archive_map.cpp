@@ -126,8 +126,17 @@ Status ArchiveMap::LoadBackups(const repo::Incarnation& incarnation) {
             AddHistory(timeline, entry.header.timeline_history());
         backups_.push_back(std::move(entry.header));
     }
-    for (TimelineId timeline : timelines_) histories_.try_emplace(timeline, timeline);
+    AddMissingHistories();
     return {};
+}
+
+void ArchiveMap::AddMissingHistories() {
+    for (TimelineId timeline : timelines_) {
+        const bool is_missing = histories_.try_emplace(timeline, timeline).second;
+        if (is_missing && timeline.value > 1 && ranges_.contains(timeline) &&
+            !damaged_.contains(timeline))
+            lost_.insert(timeline);
+    }
 }
 
 const wal::TimelineHistory& ArchiveMap::History(TimelineId timeline) const {

@@ -44,6 +44,9 @@ class ArchiveMap {
     const std::vector<repo::format::ManifestHeader>& backups() const { return backups_; }
     const std::vector<std::string>& problems() const { return problems_; }
     const std::map<base::TimelineId, base::Error>& damaged_histories() const { return damaged_; }
+    // Timelines with WAL of which neither the archive nor a backup has the history: whence they
+    // descend is unknown.
+    const std::set<base::TimelineId>& lost_histories() const { return lost_; }
     // Every timeline with WAL, a history file or a backup.
     const std::set<base::TimelineId>& timelines() const { return timelines_; }
     const TimelineRanges& ranges() const { return ranges_; }
@@ -72,6 +75,7 @@ class ArchiveMap {
                                 std::vector<base::SegmentId> partials);
     void AddSegment(base::SegmentId segment);
     void AddHistory(base::TimelineId timeline, const base::Result<std::string>& text);
+    void AddMissingHistories();
 
     uint64_t segment_size_ = 0;
     std::vector<repo::format::ManifestHeader> backups_;
@@ -80,6 +84,7 @@ class ArchiveMap {
     std::set<base::TimelineId> archived_;
     std::map<base::TimelineId, base::Error> damaged_;
     std::map<base::TimelineId, wal::TimelineHistory> histories_;
+    std::set<base::TimelineId> lost_;
     TimelineRanges ranges_;
     std::set<base::SegmentId> unfinished_;
     std::map<base::TimelineId, std::vector<repo::format::DeclaredGap>> gaps_;

@@ -60,19 +60,40 @@ Result<Candidates> NumberedTimeline(const ArchiveMap& map, const std::string& te
         .WithDetail(fmt::format("Known timelines are {}.", known));
 }
 
-Result<Candidates> LatestTimeline(const ArchiveMap& map,
-                                  const repo::format::ManifestHeader* backup) {
-    // A timeline whose history cannot be read may be the latest one: to take another would lose it.
+TimelineId HighestTimeline(const ArchiveMap& map, const repo::format::ManifestHeader* backup) {
+    if (backup != nullptr) return map.LatestFrom(*backup);
+    TimelineId highest{0};
+    for (const auto& candidate : map.backups())
+        highest = std::max(highest, map.LatestFrom(candidate));
+    return highest;
+}
+
+// A timeline whose history cannot be read, or is lost, may be the latest one: to take another would
+// lose it.
+Status CheckNoneIsUnknown(const ArchiveMap& map, TimelineId latest) {
+    constexpr std::string_view kContext = "could not tell which timeline is the latest";
     if (!map.damaged_histories().empty()) {
         base::Error error = map.damaged_histories().rbegin()->second;
-        return std::move(error)
-            .In("could not tell which timeline is the latest")
-            .WithHint("Name the timeline with --target-timeline to go on without that file.");
+        return std::move(error).In(kContext).WithHint(
+            "Name the timeline with --target-timeline to go on without that file.");
     }
-    if (backup != nullptr) return Candidates{map.LatestFrom(*backup)};
-    TimelineId latest{0};
-    for (const auto& candidate : map.backups())
-        latest = std::max(latest, map.LatestFrom(candidate));
+    if (map.lost_histories().empty()) return {};
+    const TimelineId unknown = *map.lost_histories().rbegin();
+    if (unknown <= latest) return {};
+    return MakeError(ErrorCode::kCorrupt, "{}: {}.history is not in the archive", kContext,
+                     unknown.ToString())
+        .WithDetail(fmt::format("The archive has WAL of timeline {}, and nothing says where it "
+                                "branches off.",
+                                unknown.value))
+        .WithHint(fmt::format("Archive that file from pg_wal with \"agri_backup wal-push\", or "
+                              "leave timeline {} aside knowingly: --target-timeline {}.",
+                              unknown.value, latest.value));
+}
+
+Result<Candidates> LatestTimeline(const ArchiveMap& map,
+                                  const repo::format::ManifestHeader* backup) {
+    const TimelineId latest = HighestTimeline(map, backup);
+    AGRI_TRY(CheckNoneIsUnknown(map, latest));
     return Candidates{latest};
 }
 

@@ -44,17 +44,36 @@ TEST_F(TargetHoleTest, Resolve_BackupWithoutItsOwnWal_IsPassedOver) {
 }
 
 TEST_F(TargetHoleTest, Resolve_DamagedHistoryFile_IsNotTakenForAMissingTimeline) {
-    const std::string key =
-        repository.incarnation().keys().Wal(*base::WalFileName::Parse("00000002.history"));
-    base::Bytes content = repository.Content(key);
-    content[content.size() / 2] ^= std::byte{1};
-    repository.disk->Overwrite(key, content);
+    Damage("00000002.history");
     const auto plan = Resolve();
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
     EXPECT_NE(plan.error().message.find("00000002.history"), std::string::npos);
     target.timeline = "1";
     EXPECT_TRUE(Resolve());
+}
+
+TEST_F(TargetHoleTest, Resolve_LostHistoryFile_IsNotTakenForAnOlderTimelinesEnd) {
+    Remove("00000002.history");
+    for (const std::string& backup : {std::string(), story.a.id}) {
+        const auto plan = Resolve(backup);
+        ASSERT_FALSE(plan);
+        EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
+        EXPECT_NE(plan.error().message.find("00000002.history is not in the archive"),
+                  std::string::npos)
+            << plan.error().message;
+        EXPECT_NE(plan.error().hint.find("--target-timeline 1"), std::string::npos)
+            << plan.error().hint;
+    }
+    target.timeline = "1";
+    EXPECT_EQ(Must(Resolve()).target_timeline.value, 1u);
+}
+
+TEST_F(TargetHoleTest, Resolve_LostHistoryFileOfABackupsTimeline_ItIsTheLatest) {
+    Remove("00000002.history");
+    test::CommitBackup(repository, {"20261122T120000Z-full-dddd", story.lsn[206],
+                                    Lsn{story.lsn[207].value + 8}, 60, 75, 2});
+    EXPECT_EQ(Must(Resolve()).target_timeline.value, 2u);
 }
 
 TEST_F(TargetHoleTest, Resolve_RepeatedRestorePoint_TakesTheLatestByLsn) {
