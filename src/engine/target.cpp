@@ -145,12 +145,13 @@ Result<RestorePlan> ResolveTarget(const repo::Incarnation& incarnation,
     const SegmentSource source(incarnation, context);
     const PlanBuilder builder(map, source, {target, backup, context.settings.EffectiveParallel()});
     Result<RestorePlan> first = builder.Build(timelines.front());
-    for (size_t i = 1; i < timelines.size() && !first; ++i) {
+    if (first || first.error().code != ErrorCode::kUnreachableTarget) return first;
+    for (size_t i = 1; i < timelines.size(); ++i) {
         Result<RestorePlan> other = builder.Build(timelines[i]);
-        if (other) return other;
+        // Only a timeline that surely does not lead there may be passed over.
+        if (other || other.error().code != ErrorCode::kUnreachableTarget) return other;
     }
-    if (!first && first.error().code == ErrorCode::kUnreachableTarget)
-        HintAtOtherTimelines(builder, target, timelines.front(), first.error());
+    HintAtOtherTimelines(builder, target, timelines.front(), first.error());
     return first;
 }
 

@@ -76,6 +76,19 @@ TEST_F(TargetHoleTest, Resolve_LostHistoryFileOfABackupsTimeline_ItIsTheLatest) 
     EXPECT_EQ(Must(Resolve()).target_timeline.value, 2u);
 }
 
+TEST_F(TargetHoleTest, Resolve_CurrentTimelineThatCannotBeRead_NoOtherIsTaken) {
+    test::CommitBackup(repository, {"20261122T120000Z-full-dddd", story.lsn[206],
+                                    Lsn{story.lsn[207].value + 8}, 60, 75, 2});
+    test::Fault fault;
+    fault.operation = test::Operation::kOpen;
+    fault.key_contains = test::SegmentName(2, 0x26);
+    repository.disk->Fail(fault);
+    target.timeline = "current";
+    const auto plan = Resolve();
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::kUnavailable) << plan.error().ToString();
+}
+
 TEST_F(TargetHoleTest, Resolve_RepeatedRestorePoint_TakesTheLatestByLsn) {
     test::TestRepository other;
     test::Story wal;
