@@ -39,6 +39,8 @@ struct RestorePlan {
     repo::format::ManifestHeader backup;
     std::vector<TimelineStep> path;
     base::TimelineId target_timeline;
+    // A newer timeline that the repository's writer has left, so that "latest" is not it.
+    std::optional<base::TimelineId> left_timeline;
     // What the server is told. Differs from what was asked for where PostgreSQL could not stop
     // there: the very last commit of the archive, or a name that stands in the WAL twice, become an
     // LSN.
