@@ -106,6 +106,18 @@ Result<wal::WalFacts> FactsOfLastSegment(const SegmentSource& source, const Segm
     return walk.last_scan().facts;
 }
 
+// Number of the last segment that PostgreSQL reads for the LSN: it stops at the first record that
+// begins there or behind, and behind pg_switch_wal() a segment has none.
+Result<uint64_t> LastSegmentFor(const SegmentSource& source, const SegmentPath& path, Lsn lsn) {
+    const uint64_t number = lsn.value / source.segment_size();
+    const uint64_t index = path.LowerBound(number);
+    if (index == path.size() || path.At(index).number != number) return number;
+    NoVisitor visitor;
+    RecordWalk walk(source, visitor);
+    AGRI_TRY(walk.Visit(path.At(index)));
+    return walk.last_scan().facts.last_record < lsn ? number + 1 : number;
+}
+
 }  // namespace
 
 Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& path,
@@ -127,6 +139,8 @@ Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& p
             position.effective.lsn = facts.last_record;
             position.effective.exclusive = false;
         }
+    } else {
+        AGRI_ASSIGN(position.last_segment, LastSegmentFor(source, path, target.lsn));
     }
     const uint64_t index = path.LowerBound(number);
     if (index == 0) return position;

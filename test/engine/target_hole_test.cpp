@@ -17,6 +17,15 @@ TEST_F(TargetHoleTest, Resolve_HoleBeforeTheTarget_IsNamed) {
     ExpectUnreachable(plan, "segment 000000010000000000000023 is missing from the archive");
 }
 
+TEST_F(TargetHoleTest, Resolve_LsnInASegmentsPadding_NeedsTheRecordBehindIt) {
+    const Lsn padding{0x2500000 - 8};
+    EXPECT_EQ(Must(ResolveLsn(padding)).wal_segments, 4u);  // 0x22 to 0x25
+    EXPECT_EQ(Must(ResolveLsn(story.lsn[206])).wal_segments, 3u);
+    Remove(2, 0x25);
+    ExpectUnreachable(ResolveLsn(padding), "segment 000000020000000000000025 is missing");
+    EXPECT_TRUE(ResolveLsn(story.lsn[206]));
+}
+
 TEST_F(TargetHoleTest, Resolve_DeclaredGap_IsNamedWithItsReason) {
     Remove(1, 0x23);
     repo::format::DeclaredGap gap;
