@@ -14,7 +14,6 @@ using base::Result;
 
 namespace {
 
-
 int64_t Microseconds(base::WallTime time) { return time.time_since_epoch().count(); }
 
 bool IsBeyond(int64_t time_us, const RecoveryTarget& target) {
@@ -103,6 +102,8 @@ Result<wal::WalFacts> FactsOfLastSegment(const SegmentSource& source, const Segm
     RecordWalk walk(source, visitor);
     for (uint64_t i = path.size() - std::min<uint64_t>(path.size(), 2); i < path.size(); ++i)
         AGRI_TRY(walk.Visit(path.At(i)));
+    for (DamagedSegment& last : source.damage().On(path, path.last_number(), UINT64_MAX))
+        return std::move(last.error);
     return walk.last_scan().facts;
 }
 
@@ -127,7 +128,7 @@ Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& p
     if (number >= path.last_number()) {
         // PostgreSQL stops at the first record that begins at or behind the target: there must be
         // one.
-        AGRI_ASSIGN(wal::WalFacts facts, FactsOfLastSegment(source, path));
+        AGRI_ASSIGN(const wal::WalFacts facts, FactsOfLastSegment(source, path));
         if (target.lsn > facts.last_record_end)
             return MakeError(ErrorCode::kUnreachableTarget,
                              "the archived WAL ends before the recovery target LSN {}",

@@ -43,6 +43,8 @@ class TargetFixture : public testing::Test {
         content[content.size() / 2] ^= std::byte{1};
         repository.disk->Overwrite(KeyOf(file), content);
     }
+    // Not even its beginning is one of this repository's objects.
+    void Spoil(std::string_view file) { repository.disk->Overwrite(KeyOf(file), base::Bytes(200)); }
     static void ExpectUnreachable(const base::Result<engine::RestorePlan>& plan,
                                   std::string_view message) {
         ASSERT_FALSE(plan);
