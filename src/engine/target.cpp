@@ -102,19 +102,26 @@ Result<RestorePlan> ResolveTarget(const repo::Incarnation& incarnation,
     return plan;
 }
 
-Result<std::vector<RecoveryWindow>> ListRecoveryWindows(const repo::Incarnation& incarnation,
-                                                        const Context& context) {
+Result<RecoveryWindows> ListRecoveryWindows(const repo::Incarnation& incarnation,
+                                            const Context& context) {
     AGRI_ASSIGN(const ArchiveMap map, ArchiveMap::Load(incarnation));
     const SegmentSource source(incarnation, context);
-    std::vector<RecoveryWindow> windows;
+    RecoveryWindows listed{{}, map.wal_problems()};
+    for (const auto& [timeline, error] : map.damaged_histories()) {
+        const auto file = base::WalFileName::Parse(timeline.ToString() + ".history");
+        listed.problems.emplace(incarnation.keys().Wal(*file), error.message);
+    }
     for (TimelineId timeline : map.timelines()) {
         if (map.damaged_histories().contains(timeline)) continue;
         const TimelinePath path = map.PathOf(timeline);
         AGRI_ASSIGN(std::vector<RecoveryWindow> found, WindowsOn(map, path, source));
         for (RecoveryWindow& window : found)
-            if (!IsContinued(map, window)) windows.push_back(std::move(window));
+            if (!IsContinued(map, window)) listed.windows.push_back(std::move(window));
     }
-    return windows;
+    for (const DamagedSegment& damaged : source.damage().All())
+        listed.problems.emplace(incarnation.keys().Wal(source.NameOf(damaged.segment)),
+                                damaged.error.message);
+    return listed;
 }
 
 }  // namespace agri::engine

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "engine/context.hpp"
+#include "engine/object_problems.hpp"
 #include "repo/catalog.hpp"
 #include "repo/wal_archive.hpp"
 
@@ -70,7 +71,12 @@ struct RecoveryWindow {
     base::Lsn from_lsn, to_lsn;
     int64_t from_us = 0, to_us = 0;  // 0: no commit seen
 };
-base::Result<std::vector<RecoveryWindow>> ListRecoveryWindows(const repo::Incarnation& incarnation,
-                                                              const Context& context);
+struct RecoveryWindows {
+    std::vector<RecoveryWindow> windows;
+    // WAL objects that were come upon and could not be read.
+    ObjectProblems problems;
+};
+base::Result<RecoveryWindows> ListRecoveryWindows(const repo::Incarnation& incarnation,
+                                                  const Context& context);
 
 }  // namespace agri::engine

@@ -1,5 +1,6 @@
 // Recovery targets when a WAL object is damaged or not of this repository: it hinders what needs
 // it, and nothing else.
+#include "engine/report.hpp"
 #include "engine/target_fixture.hpp"
 
 namespace agri::engine {
@@ -81,6 +82,35 @@ TEST_F(TargetDamageTest, Resolve_TargetNotFound_SaysWhatCouldNotBeRead) {
     const auto plan = ResolveName("alpha");
     ExpectUnreachable(plan, "there is no restore point \"alpha\"");
     EXPECT_NE(plan.error().detail.find(KeyOf(damaged)), std::string::npos) << plan.error().detail;
+}
+
+TEST_F(TargetDamageTest, ListRecoveryWindows_DamagedEnd_TheWindowEndsBeforeIt) {
+    const std::string last = SegmentName(2, 0x26);
+    Spoil(last);
+    const auto listed = Must(ListRecoveryWindows(repository.incarnation(), context.get()));
+    ASSERT_EQ(listed.windows.size(), 2u);
+    EXPECT_EQ(listed.windows[0].to_us, At(65));
+    EXPECT_EQ(listed.windows[1].to_us, At(70));
+    EXPECT_EQ(listed.windows[1].to_lsn, Lsn{0x2600000});
+    ASSERT_EQ(listed.problems.size(), 1u);
+    EXPECT_EQ(listed.problems.begin()->first, KeyOf(last));
+}
+
+TEST_F(TargetDamageTest, DescribeRepository_DamagedObjects_AreListedBesideTheRest) {
+    const std::string gap = repository.incarnation().keys().Gap({1}, Lsn{0x2200000});
+    repository.disk->Overwrite(gap, base::Bytes(200));
+    Spoil("000000010000000000000026.partial");
+    Spoil(SegmentName(1, 0x20));
+    const auto report =
+        Must(DescribeRepository(repository.incarnation(), RepositorySettings(), context.get()));
+    EXPECT_EQ(report["backups"].size(), 2u);
+    EXPECT_EQ(report["recovery_window"].size(), 2u);
+    EXPECT_EQ(report["wal_archive"].size(), 2u);
+    ASSERT_EQ(report["wal_problems"].size(), 3u);
+    const std::string text = report["wal_problems"].dump();
+    for (const std::string& object :
+         {gap, KeyOf("000000010000000000000026.partial"), KeyOf(SegmentName(1, 0x20))})
+        EXPECT_NE(text.find(object), std::string::npos) << object << " is not in " << text;
 }
 
 }  // namespace

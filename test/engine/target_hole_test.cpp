@@ -126,7 +126,7 @@ TEST_F(TargetHoleTest, Resolve_NoBackup_SaysSo) {
 }
 
 TEST_F(TargetHoleTest, ListRecoveryWindows_TwoTimelines_BothEnds) {
-    const auto windows = Must(ListRecoveryWindows(repository.incarnation(), context.get()));
+    const auto windows = Must(ListRecoveryWindows(repository.incarnation(), context.get())).windows;
     ASSERT_EQ(windows.size(), 2u);
     EXPECT_EQ(windows[0].timeline.value, 1u);
     EXPECT_EQ(windows[0].to_us, At(65));
