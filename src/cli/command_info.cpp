@@ -81,6 +81,8 @@ int Info(const CommonOptions& options, std::optional<uint32_t> number) {
     PrintRanges((*document)["wal_archive"]);
     Print("\nRecovery windows\n");
     PrintWindows((*document)["recovery_window"]);
+    for (const auto& damaged : (*document)["wal_problems"])
+        Print("\nproblem: {}: {}\n", Text(damaged["object"]), Text(damaged["problem"]));
     for (const auto& running : (*document)["running"])
         Print("\nrunning: {} on {}, pid {}, since {}\n", Text(running["backup_id"]),
               Text(running["host"]), Text(running["pid"]), Text(running["since"]));

@@ -145,7 +145,8 @@ void AddTargetOptions(CLI::App& command, engine::TargetOptions& target) {
                      "stop as soon as the backup is consistent");
     command.add_flag("--exclusive", target.exclusive, "stop just before the target, not after it");
     command.add_option("--target-timeline", target.timeline,
-                       "latest (default), current or a number");
+                       "latest (default: the newest that the repository's writer has not left), "
+                       "current or a number");
     command.add_option("--target-action", target.action,
                        "promote (default), pause (default of a standby) or shutdown");
 }

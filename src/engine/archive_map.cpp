@@ -59,16 +59,17 @@ Status ArchiveMap::LoadTimelines(const repo::Incarnation& incarnation) {
         if (gaps)
             gaps_[timeline] = std::move(*gaps);
         else
-            problems_.push_back(fmt::format("declared gaps of timeline {} cannot be read: {}",
-                                            timeline.value, gaps.error().ToString()));
+            AddWalProblem(incarnation.keys().GapFolder(timeline),
+                          fmt::format("declared gaps of timeline {} cannot be read: {}",
+                                      timeline.value, gaps.error().ToString()));
     }
-    return LoadUnfinished(incarnation, std::move(partials));
+    return LoadUnfinished(incarnation, partials);
 }
 
 Status ArchiveMap::LoadUnfinished(const repo::Incarnation& incarnation,
-                                  std::vector<base::SegmentId> partials) {
+                                  const std::vector<base::SegmentId>& partials) {
     const UnfinishedWal wal(incarnation);
-    AGRI_ASSIGN(std::vector<base::SegmentId> segments, wal.Candidates(std::move(partials)));
+    AGRI_ASSIGN(const std::vector<base::SegmentId> segments, wal.Candidates(partials));
     for (base::SegmentId segment : segments) {
         const base::Lsn start = segment.Start(segment_size_);
         const auto& ranges = ranges_[segment.timeline];
@@ -77,16 +78,23 @@ Status ArchiveMap::LoadUnfinished(const repo::Incarnation& incarnation,
             }))
             continue;
         auto found = wal.Read(segment);
+        if (!found && !repo::ConcernsOneObject(found.error().code)) return std::move(found).error();
         if (!found) {
-            problems_.push_back(fmt::format("unfinished WAL segment {} cannot be read: {}",
-                                            segment.FileName(segment_size_),
-                                            found.error().ToString()));
-            unreadable_.emplace(segment, found.error());
+            AddWalProblem(wal.KeyOf(segment, partials),
+                          fmt::format("unfinished WAL segment {} cannot be read: {}",
+                                      segment.FileName(segment_size_), found.error().ToString()));
+            unreadable_.emplace(segment, std::move(found).error());
+        } else if (*found) {
+            AddSegment(segment);
         }
-        if (found && *found) AddSegment(segment);
     }
     std::erase_if(ranges_, [](const auto& timeline) { return timeline.second.empty(); });
     return {};
+}
+
+void ArchiveMap::AddWalProblem(const std::string& object, std::string problem) {
+    problems_.push_back(problem);
+    wal_problems_.insert_or_assign(object, std::move(problem));
 }
 
 void ArchiveMap::AddSegment(base::SegmentId segment) {
@@ -128,8 +136,17 @@ Status ArchiveMap::LoadBackups(const repo::Incarnation& incarnation) {
             AddHistory(timeline, entry.header.timeline_history());
         backups_.push_back(std::move(entry.header));
     }
-    for (TimelineId timeline : timelines_) histories_.try_emplace(timeline, timeline);
+    AddMissingHistories();
     return {};
+}
+
+void ArchiveMap::AddMissingHistories() {
+    for (TimelineId timeline : timelines_) {
+        const bool is_missing = histories_.try_emplace(timeline, timeline).second;
+        if (is_missing && timeline.value > 1 && ranges_.contains(timeline) &&
+            !damaged_.contains(timeline))
+            lost_.insert(timeline);
+    }
 }
 
 const wal::TimelineHistory& ArchiveMap::History(TimelineId timeline) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/object_problems.hpp"
 #include "engine/segment_path.hpp"
 #include "repo/catalog.hpp"
 
@@ -36,14 +37,20 @@ struct TimelinePath {
 // Immutable after Load; thread-safe.
 class ArchiveMap {
    public:
-    // Unreadable manifests and declared gaps are left out and told in problems(), unreadable
-    // history files in damaged_histories(); a listing that fails is an error.
+    // Unreadable manifests, declared gaps and unfinished segments are left out and told in
+    // problems(), unreadable history files in damaged_histories(); a listing that fails is an
+    // error.
     static base::Result<ArchiveMap> Load(const repo::Incarnation& incarnation);
 
     uint64_t segment_size() const { return segment_size_; }
     const std::vector<repo::format::ManifestHeader>& backups() const { return backups_; }
     const std::vector<std::string>& problems() const { return problems_; }
+    // Those of problems() that concern WAL.
+    const ObjectProblems& wal_problems() const { return wal_problems_; }
     const std::map<base::TimelineId, base::Error>& damaged_histories() const { return damaged_; }
+    // Timelines with WAL of which neither the archive nor a backup has the history: whence they
+    // descend is unknown.
+    const std::set<base::TimelineId>& lost_histories() const { return lost_; }
     // Every timeline with WAL, a history file or a backup.
     const std::set<base::TimelineId>& timelines() const { return timelines_; }
     const TimelineRanges& ranges() const { return ranges_; }
@@ -72,17 +79,21 @@ class ArchiveMap {
     base::Status LoadBackups(const repo::Incarnation& incarnation);
     base::Status LoadTimelines(const repo::Incarnation& incarnation);
     base::Status LoadUnfinished(const repo::Incarnation& incarnation,
-                                std::vector<base::SegmentId> partials);
+                                const std::vector<base::SegmentId>& partials);
     void AddSegment(base::SegmentId segment);
     void AddHistory(base::TimelineId timeline, const base::Result<std::string>& text);
+    void AddMissingHistories();
+    void AddWalProblem(const std::string& object, std::string problem);
 
     uint64_t segment_size_ = 0;
     std::vector<repo::format::ManifestHeader> backups_;
     std::vector<std::string> problems_;
+    ObjectProblems wal_problems_;
     std::set<base::TimelineId> timelines_;
     std::set<base::TimelineId> archived_;
     std::map<base::TimelineId, base::Error> damaged_;
     std::map<base::TimelineId, wal::TimelineHistory> histories_;
+    std::set<base::TimelineId> lost_;
     TimelineRanges ranges_;
     std::set<base::SegmentId> unfinished_;
     std::map<base::SegmentId, base::Error> unreadable_;

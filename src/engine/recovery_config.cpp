@@ -70,8 +70,10 @@ std::string CloneLines() {
 }
 
 std::string TimelineSetting(const RestorePlan& plan, const RestoreRequest& request) {
-    // A standby goes on to follow timelines that do not exist yet.
-    if (request.role == RestoreRole::kStandby && request.target.timeline == "latest")
+    // A standby goes on to follow timelines that do not exist yet. PostgreSQL's own "latest" would
+    // be the timeline that was left.
+    if (request.role == RestoreRole::kStandby && request.target.timeline == "latest" &&
+        !plan.left_timeline)
         return "latest";
     const bool is_known = plan.target_timeline.value == 1 || plan.timeline_history_archived ||
                           !plan.backup.timeline_history().empty();

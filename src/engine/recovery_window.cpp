@@ -17,22 +17,44 @@ bool HasOwnWal(const repo::format::ManifestHeader& backup, const SegmentPath& pa
 
 namespace {
 
-Result<RecoveryWindow> MakeWindow(const repo::format::ManifestHeader& backup,
-                                  const TimelinePath& path, const SegmentSource& source) {
-    const uint64_t segment_size = source.segment_size();
-    const uint64_t end = path.segments.EndOfCoverage(backup.start_lsn() / segment_size);
-    const uint64_t last = path.segments.LowerBound(end - 1);
+// The last segment that recovery from the backup reaches, with its index: recovery ends before a
+// damaged one. Only damage at the end is seen, the rest is for `verify` to read. nullopt: not even
+// the backup's own WAL can be read.
+struct LastSegment {
+    uint64_t index = 0;  // in the path
+    repo::format::WalIndex wal;
+};
+Result<std::optional<LastSegment>> FindLastReadable(const repo::format::ManifestHeader& backup,
+                                                    const SegmentPath& path,
+                                                    const SegmentSource& source) {
+    const uint64_t size = source.segment_size();
+    const uint64_t first = backup.start_lsn() / size;
+    for (uint64_t end = path.EndOfCoverage(first); end > first && end * size >= backup.stop_lsn();
+         --end) {
+        const uint64_t index = path.LowerBound(end - 1);
+        AGRI_ASSIGN(auto wal, source.Index(path.At(index)));
+        if (wal) return std::optional(LastSegment{index, std::move(*wal)});
+    }
+    return std::optional<LastSegment>();
+}
+
+Result<std::optional<RecoveryWindow>> MakeWindow(const repo::format::ManifestHeader& backup,
+                                                 const TimelinePath& path,
+                                                 const SegmentSource& source) {
+    AGRI_ASSIGN(const auto last, FindLastReadable(backup, path.segments, source));
+    if (!last) return std::optional<RecoveryWindow>();
+    const uint64_t end = path.segments.At(last->index).number + 1;
     RecoveryWindow window;
     window.timeline = path.history.timeline();
     window.first_backup = backup.backup_id();
     window.from_lsn = Lsn{backup.stop_lsn()};
     window.from_us = backup.stop_us();
-    AGRI_ASSIGN(repo::format::WalIndex index, source.Index(path.segments.At(last)));
-    window.to_lsn = Lsn{index.end_lsn() != 0 ? index.end_lsn() : end * segment_size};
-    AGRI_ASSIGN(auto commit, LastCommitAtOrBefore(source, path.segments, last));
+    const uint64_t last_end = last->wal.end_lsn();
+    window.to_lsn = Lsn{last_end != 0 ? last_end : end * source.segment_size()};
+    AGRI_ASSIGN(auto commit, LastCommitAtOrBefore(source, path.segments, last->index));
     // Without a commit since the backup, its end is the last moment that is known.
     if (commit) window.to_us = std::max(commit->time_us, window.from_us);
-    return window;
+    return std::optional(std::move(window));
 }
 
 std::string FormatMoment(Lsn lsn, int64_t time_us) {
@@ -67,8 +89,8 @@ Result<std::vector<RecoveryWindow>> WindowsOn(const ArchiveMap& map, const Timel
         const uint64_t end = path.segments.EndOfCoverage(backup->start_lsn() / map.segment_size());
         if (!windows.empty() && end == covered_to) continue;
         covered_to = end;
-        AGRI_ASSIGN(RecoveryWindow window, MakeWindow(*backup, path, source));
-        windows.push_back(std::move(window));
+        AGRI_ASSIGN(auto window, MakeWindow(*backup, path, source));
+        if (window) windows.push_back(std::move(*window));
     }
     return windows;
 }

@@ -176,12 +176,14 @@ Result<json> DescribeRepository(const repo::Incarnation& incarnation,
     document["backups"] = json::array();
     for (const repo::CatalogEntry& entry : backups)
         document["backups"].push_back(DescribeBackup(entry));
-    AGRI_ASSIGN(document["wal_archive"], DescribeWal(incarnation, backups));
-    AGRI_ASSIGN(const std::vector<RecoveryWindow> windows,
-                ListRecoveryWindows(incarnation, context));
+    AGRI_ASSIGN(RecoveryWindows listed, ListRecoveryWindows(incarnation, context));
+    AGRI_ASSIGN(document["wal_archive"], DescribeWal(incarnation, backups, listed.problems));
     document["recovery_window"] = json::array();
-    for (const RecoveryWindow& window : windows)
+    for (const RecoveryWindow& window : listed.windows)
         document["recovery_window"].push_back(DescribeWindow(window));
+    document["wal_problems"] = json::array();
+    for (const auto& [object, problem] : listed.problems)
+        document["wal_problems"].push_back({{"object", object}, {"problem", problem}});
     AGRI_ASSIGN(document["running"], DescribeRunning(incarnation));
     AGRI_ASSIGN(document["schedules"], DescribeSchedules(incarnation));
     return document;

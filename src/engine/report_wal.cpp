@@ -77,7 +77,26 @@ void AddHoles(const TimelineReport& timeline, Stretch needed, uint64_t size,
     }
 }
 
-Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archive) {
+// What a report reads from; an object that cannot be read is a problem of its own, and the report
+// goes on without it.
+struct Sources {
+    const repo::Incarnation& incarnation;
+    const repo::WalArchive archive;
+    const uint64_t size;
+    ObjectProblems& problems;
+
+    Status Note(const std::string& object, const base::Error& error) {
+        if (!repo::ConcernsOneObject(error.code)) return error;
+        problems.emplace(object, error.message);
+        return {};
+    }
+    std::string KeyOf(std::string_view file) const {
+        return incarnation.keys().Wal(*base::WalFileName::Parse(file));
+    }
+};
+
+Result<std::vector<TimelineReport>> LoadTimelines(Sources& sources) {
+    const repo::WalArchive& archive = sources.archive;
     AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
     std::vector<TimelineReport> timelines;
     for (TimelineId id : ids) {
@@ -85,8 +104,12 @@ Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archiv
         AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
         timeline.ranges = std::move(survey.ranges);
         timeline.partials = std::move(survey.partial_segments);
-        AGRI_ASSIGN(timeline.gaps, archive.Gaps(id));
-        // A lost or damaged history file is for verify to find: here the timeline stands alone.
+        auto gaps = archive.Gaps(id);
+        if (gaps)
+            timeline.gaps = std::move(*gaps);
+        else
+            AGRI_TRY(sources.Note(sources.incarnation.keys().GapFolder(id), gaps.error()));
+        // A lost or damaged history file is told elsewhere: here the timeline stands alone.
         if (auto text = archive.ReadHistory(id))
             if (auto history = wal::TimelineHistory::Parse(id, *text))
                 timeline.history = std::move(*history);
@@ -98,15 +121,16 @@ Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archiv
 enum class End { kFirst, kLast };
 
 // Time of the range's first or last commit, null when not found nearby.
-Result<json> CommitTime(const repo::WalArchive& archive, const repo::TimelineRange& range, End end,
-                        uint64_t size) {
-    const uint64_t first = range.from.value / size, count = range.segments;
+Result<json> CommitTime(Sources& sources, const repo::TimelineRange& range, End end) {
+    const uint64_t first = range.from.value / sources.size, count = range.segments;
     for (uint64_t i = 0; i < std::min(count, kMostIndexesRead); ++i) {
         const uint64_t number = end == End::kFirst ? first + i : first + count - 1 - i;
-        const base::SegmentId segment{range.timeline, number};
-        auto index = archive.ReadIndex(*base::WalFileName::Parse(segment.FileName(size)));
-        if (!index && index.error().code == ErrorCode::kCorrupt) continue;
-        if (!index) return std::move(index).error();
+        const std::string name = base::SegmentId{range.timeline, number}.FileName(sources.size);
+        auto index = sources.archive.ReadIndex(*base::WalFileName::Parse(name));
+        if (!index) {
+            AGRI_TRY(sources.Note(sources.KeyOf(name), index.error()));
+            continue;
+        }
         const int64_t time =
             end == End::kFirst ? index->first_commit_us() : index->last_commit_us();
         if (time != 0) return TimeOrNull(time);
@@ -125,12 +149,11 @@ json Row(TimelineId timeline, std::string_view status, uint64_t from, uint64_t t
             {"last_commit_time", nullptr}};
 }
 
-Result<json> ArchivedRow(const repo::WalArchive& archive, const repo::TimelineRange& range,
-                         uint64_t size) {
-    json row = Row(range.timeline, "archived", range.from.value, range.to.value, size);
+Result<json> ArchivedRow(Sources& sources, const repo::TimelineRange& range) {
+    json row = Row(range.timeline, "archived", range.from.value, range.to.value, sources.size);
     row["stored_bytes"] = range.stored_bytes;
-    AGRI_ASSIGN(row["first_commit_time"], CommitTime(archive, range, End::kFirst, size));
-    AGRI_ASSIGN(row["last_commit_time"], CommitTime(archive, range, End::kLast, size));
+    AGRI_ASSIGN(row["first_commit_time"], CommitTime(sources, range, End::kFirst));
+    AGRI_ASSIGN(row["last_commit_time"], CommitTime(sources, range, End::kLast));
     return row;
 }
 
@@ -147,14 +170,14 @@ bool IsCovered(const TimelineReport& timeline, Lsn lsn) {
 }
 
 // What stopped servers left of segments that they had not filled, and no archived range covers.
-Status PlaceUnfinished(const repo::Incarnation& incarnation,
-                       const std::vector<TimelineReport>& timelines, uint64_t size,
+Status PlaceUnfinished(Sources& sources, const std::vector<TimelineReport>& timelines,
                        std::vector<PlacedRow>& placed) {
+    const uint64_t size = sources.size;
     std::vector<base::SegmentId> partials;
     for (const TimelineReport& timeline : timelines)
         partials.insert(partials.end(), timeline.partials.begin(), timeline.partials.end());
-    const UnfinishedWal wal(incarnation);
-    AGRI_ASSIGN(const auto segments, wal.Candidates(std::move(partials)));
+    const UnfinishedWal wal(sources.incarnation);
+    AGRI_ASSIGN(const auto segments, wal.Candidates(partials));
     for (base::SegmentId segment : segments) {
         const Lsn start = segment.Start(size);
         if (std::any_of(timelines.begin(), timelines.end(), [&](const TimelineReport& timeline) {
@@ -163,9 +186,8 @@ Status PlaceUnfinished(const repo::Incarnation& incarnation,
             }))
             continue;
         auto found = wal.Read(segment);
-        if (!found && found.error().code == ErrorCode::kCorrupt) continue;  // verify tells
-        if (!found) return std::move(found).error();
-        if (!*found) continue;
+        if (!found) AGRI_TRY(sources.Note(wal.KeyOf(segment, partials), found.error()));
+        if (!found || !*found) continue;
         placed.push_back(
             {segment.timeline, start.value,
              Row(segment.timeline, "unfinished", start.value, (*found)->end.value, size)});
@@ -191,14 +213,14 @@ std::vector<MissingWal> FindMissingWal(const std::vector<TimelineReport>& timeli
 }
 
 Result<json> DescribeWal(const repo::Incarnation& incarnation,
-                         const std::vector<repo::CatalogEntry>& backups) {
-    const repo::WalArchive archive(incarnation);
+                         const std::vector<repo::CatalogEntry>& backups, ObjectProblems& problems) {
     const uint64_t size = incarnation.info().wal_segment_size();
-    AGRI_ASSIGN(const std::vector<TimelineReport> timelines, LoadTimelines(archive));
+    Sources sources{incarnation, repo::WalArchive(incarnation), size, problems};
+    AGRI_ASSIGN(const std::vector<TimelineReport> timelines, LoadTimelines(sources));
     std::vector<PlacedRow> placed;
     for (const TimelineReport& timeline : timelines) {
         for (const auto& range : timeline.ranges) {
-            AGRI_ASSIGN(json row, ArchivedRow(archive, range, size));
+            AGRI_ASSIGN(json row, ArchivedRow(sources, range));
             placed.push_back({range.timeline, range.from.value, std::move(row)});
         }
         for (const auto& gap : timeline.gaps)
@@ -209,7 +231,7 @@ Result<json> DescribeWal(const repo::Incarnation& incarnation,
     for (const MissingWal& hole : FindMissingWal(timelines, backups, size))
         placed.push_back({hole.timeline, hole.first * size,
                           Row(hole.timeline, "missing", hole.first * size, hole.end * size, size)});
-    AGRI_TRY(PlaceUnfinished(incarnation, timelines, size, placed));
+    AGRI_TRY(PlaceUnfinished(sources, timelines, placed));
     std::stable_sort(placed.begin(), placed.end(), [](const PlacedRow& a, const PlacedRow& b) {
         return std::tie(a.timeline, a.from) < std::tie(b.timeline, b.from);
     });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/context.hpp"
+#include "engine/object_problems.hpp"
 #include "repo/catalog.hpp"
 #include "repo/wal_archive.hpp"
 #include "wal/history_file.hpp"
@@ -31,9 +32,10 @@ std::vector<MissingWal> FindMissingWal(const std::vector<TimelineReport>& timeli
                                        uint64_t segment_size);
 
 // `wal_archive` of docs/architecture.md, by timeline and LSN. Reads a few indexes a range, for the
-// times of commits.
+// times of commits; those that cannot be read are added to `problems`.
 base::Result<nlohmann::json> DescribeWal(const repo::Incarnation& incarnation,
-                                         const std::vector<repo::CatalogEntry>& backups);
+                                         const std::vector<repo::CatalogEntry>& backups,
+                                         ObjectProblems& problems);
 
 // ISO 8601 of microseconds since the Unix epoch; null for 0.
 nlohmann::json TimeOrNull(int64_t microseconds);

@@ -33,27 +33,13 @@ std::string Moment(Lsn lsn, int64_t time_us) {
     return fmt::format("LSN {} ({})", lsn.ToString(), FormatMicroseconds(time_us));
 }
 
-std::string_view TargetNoun(TargetKind kind) {
-    switch (kind) {
-        case TargetKind::kTime:
-            return "recovery target time";
-        case TargetKind::kLsn:
-            return "recovery target LSN";
-        case TargetKind::kXid:
-            return "recovery target transaction";
-        case TargetKind::kName:
-            return "recovery target name";
-        default:
-            return "recovery target";
-    }
-}
-
 }  // namespace
 
 Result<RestorePlan> PlanBuilder::Build(TimelineId timeline) const {
     const TimelinePath path = map_.PathOf(timeline);
     Result<RestorePlan> plan = TryBuild(path);
     if (plan || plan.error().code != ErrorCode::kUnreachableTarget) return plan;
+    TellOfDamage(path, plan.error());
     // What else is there; when even that cannot be read, the error itself has to do.
     auto windows = WindowsOn(map_, path, source_);
     if (!windows) return plan;
@@ -75,7 +61,8 @@ Result<RestorePlan> PlanBuilder::TryBuild(const TimelinePath& path) const {
     if (path.segments.size() == 0)
         return MakeError(ErrorCode::kUnreachableTarget, "the archive has no WAL on timeline {}",
                          number);
-    AGRI_ASSIGN(const TargetPosition position, Locate(path, backups));
+    AGRI_ASSIGN(const SegmentPath searched, Searched(path));
+    AGRI_ASSIGN(const TargetPosition position, Locate(searched, backups));
     AGRI_ASSIGN(const auto candidates, Candidates(path, position));
     for (const Backup* backup : candidates) {
         if (!HasOwnWal(*backup, path.segments, map_.segment_size())) continue;
@@ -85,17 +72,27 @@ Result<RestorePlan> PlanBuilder::TryBuild(const TimelinePath& path) const {
     return HoleBefore(path, *candidates.front());
 }
 
-Result<TargetPosition> PlanBuilder::Locate(const TimelinePath& path,
+// What lies before a backup that was asked for is nothing to it.
+Result<SegmentPath> PlanBuilder::Searched(const TimelinePath& path) const {
+    if (request_.backup == nullptr) return path.segments;
+    const uint64_t first = request_.backup->start_lsn() / map_.segment_size();
+    SegmentPath searched =
+        BuildSegmentPath(path.history, map_.ranges(), first, map_.segment_size());
+    if (searched.size() == 0) return HoleBefore(path, *request_.backup);
+    return searched;
+}
+
+Result<TargetPosition> PlanBuilder::Locate(const SegmentPath& path,
                                            const std::vector<const Backup*>& backups) const {
     switch (request_.target.kind) {
         case TargetKind::kTime:
-            return FindTime(source_, path.segments, request_.target);
+            return FindTime(source_, path, request_.target);
         case TargetKind::kLsn:
-            return FindLsn(source_, path.segments, request_.target);
+            return FindLsn(source_, path, request_.target);
         case TargetKind::kXid:
-            return FindXid(source_, path.segments, request_.target);
+            return FindXid(source_, path, request_.target);
         case TargetKind::kName:
-            return FindName(source_, path.segments, request_.target, request_.threads);
+            return FindName(source_, path, request_.target, request_.threads);
         case TargetKind::kEndOfWal:
         case TargetKind::kImmediate:
             break;
@@ -148,6 +145,7 @@ void PlanBuilder::FinishPlan(const TimelinePath& path, uint64_t end_number,
     const uint64_t first = plan.backup.start_lsn() / map_.segment_size();
     plan.wal_segments = end_number - first;
     plan.path = StepsTo(path.history, Lsn{plan.backup.start_lsn()}, plan.end_lsn);
+    WarnOfDamage(path, plan);
     const Lsn stop{plan.backup.stop_lsn()};
     if (request_.backup != nullptr)
         plan.reason = "it was asked for";
@@ -173,6 +171,7 @@ Result<RestorePlan> PlanBuilder::PlanToPosition(const TimelinePath& path, const 
     }
     if (position.last_segment >= path.segments.EndOfCoverage(backup.start_lsn() / segment_size))
         return HoleBefore(path, backup);
+    AGRI_TRY(CheckReadable(path, backup, position.last_segment + 1));
     plan.effective_target = position.effective;
     for (Lsn earlier : position.same_name) {
         if (earlier < Lsn{backup.start_lsn()}) continue;
@@ -203,52 +202,14 @@ Result<RestorePlan> PlanBuilder::PlanToEnd(const TimelinePath& path, const Backu
             hole->Describe(map_.segment_size()), hole->later_segments));
     }
     const uint64_t last = path.segments.LowerBound(end - 1);
-    AGRI_ASSIGN(repo::format::WalIndex index, source_.Index(path.segments.At(last)));
-    plan.end_lsn = Lsn{index.end_lsn() != 0 ? index.end_lsn() : end * map_.segment_size()};
-    AGRI_ASSIGN(auto commit, LastCommitAtOrBefore(source_, path.segments, last));
+    AGRI_ASSIGN(const auto index, source_.Index(path.segments.At(last)));
+    AGRI_ASSIGN(const auto commit, LastCommitAtOrBefore(source_, path.segments, last));
+    AGRI_TRY(CheckReadable(path, backup, end));
+    const uint64_t last_end = index ? index->end_lsn() : 0;
+    plan.end_lsn = Lsn{last_end != 0 ? last_end : end * map_.segment_size()};
     if (commit) plan.end_commit_us = commit->time_us;
     FinishPlan(path, end, plan);
     return plan;
-}
-
-Status PlanBuilder::CheckEnd(const TimelinePath& path, uint64_t end) const {
-    for (const auto& [segment, problem] : map_.unreadable()) {
-        if (segment.number != end ||
-            !path.history.Includes(segment.timeline, segment.Start(map_.segment_size())))
-            continue;
-        AGRI_ASSIGN(const wal::WalFacts facts,
-                    FactsOfSegment(source_, path.segments, path.segments.LowerBound(end - 1)));
-        return MakeError(ErrorCode::kCorrupt,
-                         "the unfinished WAL segment {}, with which recovery would end, cannot be "
-                         "read",
-                         segment.FileName(map_.segment_size()))
-            .WithDetail(problem.ToString())
-            .WithHint(fmt::format(
-                "The server could not start. If the server that wrote it has its pg_wal still, "
-                "save "
-                "that with \"agri_backup wal-push\"; otherwise recover to the last record before "
-                "it, with --target-lsn {}.",
-                facts.last_record.ToString()));
-    }
-    return {};
-}
-
-base::Error PlanBuilder::HoleBefore(const TimelinePath& path, const Backup& backup) const {
-    const uint64_t first = backup.start_lsn() / map_.segment_size();
-    auto hole = map_.HoleFrom(path, first);
-    if (!hole)
-        return MakeError(
-            ErrorCode::kUnreachableTarget,
-            "the archived WAL ends before the {}: segment {} is not there",
-            TargetNoun(request_.target.kind),
-            path.history.SegmentAt(path.segments.EndOfCoverage(first), map_.segment_size())
-                .FileName(map_.segment_size()));
-    return MakeError(ErrorCode::kUnreachableTarget, "WAL between backup {} and the {} is missing",
-                     backup.backup_id(), TargetNoun(request_.target.kind))
-        .WithDetail(fmt::format("The {}.", hole->Describe(map_.segment_size())))
-        .WithHint(
-            "If that WAL still exists, archive it with \"agri_backup wal-push\"; otherwise choose "
-            "a target before it.");
 }
 
 }  // namespace agri::engine

@@ -15,6 +15,9 @@ struct PlanRequest {
     uint32_t threads = 1;
 };
 
+// "recovery target time" and the like.
+std::string_view TargetNoun(TargetKind kind);
+
 // Map and source must outlive it. Thread-safe.
 class PlanBuilder {
    public:
@@ -29,7 +32,8 @@ class PlanBuilder {
     using Backup = repo::format::ManifestHeader;
 
     base::Result<RestorePlan> TryBuild(const TimelinePath& path) const;
-    base::Result<TargetPosition> Locate(const TimelinePath& path,
+    base::Result<SegmentPath> Searched(const TimelinePath& path) const;
+    base::Result<TargetPosition> Locate(const SegmentPath& path,
                                         const std::vector<const Backup*>& backups) const;
     // Backups that end before the target, latest first; the one that was asked for alone.
     base::Result<std::vector<const Backup*>> Candidates(const TimelinePath& path,
@@ -40,6 +44,11 @@ class PlanBuilder {
     // The server asks for it after the last segment, and does not start when it gets an error.
     base::Status CheckEnd(const TimelinePath& path, uint64_t end) const;
     base::Error HoleBefore(const TimelinePath& path, const Backup& backup) const;
+    // kCorrupt when a segment from the backup's start to `end_number` is known to be damaged.
+    base::Status CheckReadable(const TimelinePath& path, const Backup& backup,
+                               uint64_t end_number) const;
+    void WarnOfDamage(const TimelinePath& path, RestorePlan& plan) const;
+    void TellOfDamage(const TimelinePath& path, base::Error& error) const;
     RestorePlan StartPlan(const TimelinePath& path, const Backup& backup) const;
     void FinishPlan(const TimelinePath& path, uint64_t end_number, RestorePlan& plan) const;
     bool EndsBefore(const Backup& backup, const TargetPosition& position) const;

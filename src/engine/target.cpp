@@ -1,26 +1,20 @@
 // The decision which backup and which WAL lead to a target. It reads, and never writes.
 #include "engine/target.hpp"
 
-#include <charconv>
-
 #include "engine/archive_map.hpp"
 #include "engine/recovery_window.hpp"
 #include "engine/restore_plan.hpp"
 #include "engine/target_search.hpp"
+#include "engine/target_timeline.hpp"
 
 namespace agri::engine {
 
 using base::ErrorCode;
-using base::Lsn;
 using base::MakeError;
 using base::Result;
-using base::Status;
 using base::TimelineId;
 
 namespace {
-
-// Timelines to try, the first that leads to the target is taken.
-using Candidates = std::vector<TimelineId>;
 
 base::Error NoBackup(const ArchiveMap& map, const repo::Incarnation& incarnation) {
     std::string problems;
@@ -42,50 +36,6 @@ Result<const repo::format::ManifestHeader*> FindBackup(const ArchiveMap& map,
         .WithHint("\"agri_backup info\" lists the backups.");
 }
 
-Result<Candidates> NumberedTimeline(const ArchiveMap& map, const std::string& text) {
-    uint32_t number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number == 0)
-        return MakeError(ErrorCode::kInvalidArgument, "invalid timeline \"{}\"", text)
-            .WithHint("Use latest, current or a timeline number.");
-    const TimelineId timeline{number};
-    if (auto damaged = map.damaged_histories().find(timeline);
-        damaged != map.damaged_histories().end())
-        return base::Error(damaged->second);
-    if (map.timelines().contains(timeline)) return Candidates{timeline};
-    std::string known;
-    for (TimelineId other : map.timelines())
-        known += fmt::format("{}{}", known.empty() ? "" : ", ", other.value);
-    return MakeError(ErrorCode::kUnreachableTarget, "timeline {} is not in the archive", number)
-        .WithDetail(fmt::format("Known timelines are {}.", known));
-}
-
-Result<Candidates> LatestTimeline(const ArchiveMap& map,
-                                  const repo::format::ManifestHeader* backup) {
-    // A timeline whose history cannot be read may be the latest one: to take another would lose it.
-    if (!map.damaged_histories().empty()) {
-        base::Error error = map.damaged_histories().rbegin()->second;
-        return std::move(error)
-            .In("could not tell which timeline is the latest")
-            .WithHint("Name the timeline with --target-timeline to go on without that file.");
-    }
-    if (backup != nullptr) return Candidates{map.LatestFrom(*backup)};
-    TimelineId latest{0};
-    for (const auto& candidate : map.backups())
-        latest = std::max(latest, map.LatestFrom(candidate));
-    return Candidates{latest};
-}
-
-Result<Candidates> ChooseTimelines(const ArchiveMap& map, const RecoveryTarget& target,
-                                   const repo::format::ManifestHeader* backup) {
-    if (target.timeline == "latest") return LatestTimeline(map, backup);
-    if (target.timeline != "current") return NumberedTimeline(map, target.timeline);
-    if (backup != nullptr) return Candidates{TimelineId{backup->stop_timeline()}};
-    std::set<TimelineId> own;
-    for (const auto& candidate : map.backups()) own.insert(TimelineId{candidate.stop_timeline()});
-    return Candidates(own.rbegin(), own.rend());
-}
-
 // Names a timeline that does lead to the target, when the user did not ask for one.
 void HintAtOtherTimelines(const PlanBuilder& builder, const RecoveryTarget& target,
                           TimelineId tried, base::Error& error) {
@@ -97,6 +47,27 @@ void HintAtOtherTimelines(const PlanBuilder& builder, const RecoveryTarget& targ
             fmt::format("Timeline {} leads to it: use --target-timeline {}.", it->value, it->value);
         return;
     }
+}
+
+// The plan on the first timeline that leads to the target; none does: why the first one does not.
+Result<RestorePlan> BuildFirst(const PlanBuilder& builder,
+                               const std::vector<TimelineId>& timelines) {
+    Result<RestorePlan> first = builder.Build(timelines.front());
+    if (first || first.error().code != ErrorCode::kUnreachableTarget) return first;
+    for (size_t i = 1; i < timelines.size(); ++i) {
+        Result<RestorePlan> other = builder.Build(timelines[i]);
+        // Only a timeline that surely does not lead there may be passed over.
+        if (other || other.error().code != ErrorCode::kUnreachableTarget) return other;
+    }
+    return first;
+}
+
+void TellOfLeft(TimelineId left, RestorePlan& plan) {
+    plan.left_timeline = left;
+    plan.warnings.push_back(fmt::format(
+        "timeline {} was left: the repository's writer is on timeline {}, which this restore "
+        "follows; --target-timeline {} takes the other",
+        left.value, plan.target_timeline.value, left.value));
 }
 
 // Whether every moment of the window is reached along a younger timeline's path too.
@@ -120,32 +91,37 @@ Result<RestorePlan> ResolveTarget(const repo::Incarnation& incarnation,
         AGRI_ASSIGN(backup, FindBackup(map, backup_id));
     }
     if (map.backups().empty()) return NoBackup(map, incarnation);
-    AGRI_ASSIGN(const Candidates timelines, ChooseTimelines(map, target, backup));
+    AGRI_ASSIGN(const TimelineChoice choice, ChooseTimelines(map, incarnation, target, backup));
     const SegmentSource source(incarnation, context);
     const PlanBuilder builder(map, source, {target, backup, context.settings.EffectiveParallel()});
-    Result<RestorePlan> first = builder.Build(timelines.front());
-    for (size_t i = 1; i < timelines.size() && !first; ++i) {
-        Result<RestorePlan> other = builder.Build(timelines[i]);
-        if (other) return other;
-    }
-    if (!first && first.error().code == ErrorCode::kUnreachableTarget)
-        HintAtOtherTimelines(builder, target, timelines.front(), first.error());
-    return first;
+    Result<RestorePlan> plan = BuildFirst(builder, choice.candidates);
+    if (plan && choice.left)
+        TellOfLeft(*choice.left, *plan);
+    else if (!plan && plan.error().code == ErrorCode::kUnreachableTarget)
+        HintAtOtherTimelines(builder, target, choice.candidates.front(), plan.error());
+    return plan;
 }
 
-Result<std::vector<RecoveryWindow>> ListRecoveryWindows(const repo::Incarnation& incarnation,
-                                                        const Context& context) {
+Result<RecoveryWindows> ListRecoveryWindows(const repo::Incarnation& incarnation,
+                                            const Context& context) {
     AGRI_ASSIGN(const ArchiveMap map, ArchiveMap::Load(incarnation));
     const SegmentSource source(incarnation, context);
-    std::vector<RecoveryWindow> windows;
+    RecoveryWindows listed{{}, map.wal_problems()};
+    for (const auto& [timeline, error] : map.damaged_histories()) {
+        const auto file = base::WalFileName::Parse(timeline.ToString() + ".history");
+        listed.problems.emplace(incarnation.keys().Wal(*file), error.message);
+    }
     for (TimelineId timeline : map.timelines()) {
         if (map.damaged_histories().contains(timeline)) continue;
         const TimelinePath path = map.PathOf(timeline);
         AGRI_ASSIGN(std::vector<RecoveryWindow> found, WindowsOn(map, path, source));
         for (RecoveryWindow& window : found)
-            if (!IsContinued(map, window)) windows.push_back(std::move(window));
+            if (!IsContinued(map, window)) listed.windows.push_back(std::move(window));
     }
-    return windows;
+    for (const DamagedSegment& damaged : source.damage().All())
+        listed.problems.emplace(incarnation.keys().Wal(source.NameOf(damaged.segment)),
+                                damaged.error.message);
+    return listed;
 }
 
 }  // namespace agri::engine

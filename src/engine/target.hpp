@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "engine/context.hpp"
+#include "engine/object_problems.hpp"
 #include "repo/catalog.hpp"
 #include "repo/wal_archive.hpp"
 
@@ -39,6 +40,8 @@ struct RestorePlan {
     repo::format::ManifestHeader backup;
     std::vector<TimelineStep> path;
     base::TimelineId target_timeline;
+    // A newer timeline that the repository's writer has left, so that "latest" is not it.
+    std::optional<base::TimelineId> left_timeline;
     // What the server is told. Differs from what was asked for where PostgreSQL could not stop
     // there: the very last commit of the archive, or a name that stands in the WAL twice, become an
     // LSN.
@@ -68,7 +71,12 @@ struct RecoveryWindow {
     base::Lsn from_lsn, to_lsn;
     int64_t from_us = 0, to_us = 0;  // 0: no commit seen
 };
-base::Result<std::vector<RecoveryWindow>> ListRecoveryWindows(const repo::Incarnation& incarnation,
-                                                              const Context& context);
+struct RecoveryWindows {
+    std::vector<RecoveryWindow> windows;
+    // WAL objects that were come upon and could not be read.
+    ObjectProblems problems;
+};
+base::Result<RecoveryWindows> ListRecoveryWindows(const repo::Incarnation& incarnation,
+                                                  const Context& context);
 
 }  // namespace agri::engine

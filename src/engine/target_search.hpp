@@ -21,7 +21,8 @@ struct TargetPosition {
 };
 
 // Each returns kUnreachableTarget when the path's WAL does not hold the target: message and detail
-// say why, and how far the WAL goes. Holes are not looked for here.
+// say why, and how far the WAL goes. Holes are not looked for here, and damaged segments are passed
+// over (SegmentSource::damage): the target may lie in one.
 base::Result<TargetPosition> FindTime(const SegmentSource& source, const SegmentPath& path,
                                       const RecoveryTarget& target);
 base::Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& path,

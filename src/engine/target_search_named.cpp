@@ -59,9 +59,10 @@ Result<std::vector<NamedPoint>> AllPoints(const SegmentSource& source, const Seg
     std::vector<NamedPoint> points;
     std::mutex mutex;
     AGRI_TRY(ParallelFor(path.size(), threads, [&](uint64_t i) -> Status {
-        AGRI_ASSIGN(repo::format::WalIndex index, source.Index(path.At(i)));
+        AGRI_ASSIGN(const auto index, source.Index(path.At(i)));
+        if (!index) return {};
         std::lock_guard lock(mutex);
-        for (const auto& point : index.restore_points())
+        for (const auto& point : index->restore_points())
             points.push_back({point.name(), Lsn{point.lsn()}, point.time_us()});
         return {};
     }));
@@ -91,11 +92,11 @@ Result<TargetPosition> FindXid(const SegmentSource& source, const SegmentPath& p
                 }));
     uint32_t oldest = 0, newest = 0;
     for (uint64_t i = first - std::min(first, kSegmentsBefore); i < path.size(); ++i) {
-        AGRI_ASSIGN(repo::format::WalIndex index, source.Index(path.At(i)));
-        if (index.max_xid() == 0) continue;
-        if (oldest == 0 || Precedes(index.min_xid(), oldest)) oldest = index.min_xid();
-        if (newest == 0 || Precedes(newest, index.max_xid())) newest = index.max_xid();
-        if (Precedes(target.xid, index.min_xid()) || Precedes(index.max_xid(), target.xid))
+        AGRI_ASSIGN(const auto index, source.Index(path.At(i)));
+        if (!index || index->max_xid() == 0) continue;
+        if (oldest == 0 || Precedes(index->min_xid(), oldest)) oldest = index->min_xid();
+        if (newest == 0 || Precedes(newest, index->max_xid())) newest = index->max_xid();
+        if (Precedes(target.xid, index->min_xid()) || Precedes(index->max_xid(), target.xid))
             continue;
         AGRI_ASSIGN(auto found, FindInSegment(source, path, i, target.xid));
         if (!found) continue;

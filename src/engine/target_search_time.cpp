@@ -105,8 +105,27 @@ Result<wal::WalFacts> FactsOfSegment(const SegmentSource& source, const SegmentP
     RecordWalk walk(source, visitor);
     for (uint64_t i = index - std::min<uint64_t>(index, 1); i <= index; ++i)
         AGRI_TRY(walk.Visit(path.At(i)));
+    const uint64_t number = path.At(index).number;
+    for (DamagedSegment& it : source.damage().On(path, number, number + 1))
+        return std::move(it.error);
     return walk.last_scan().facts;
 }
+
+namespace {
+
+// Number of the last segment that PostgreSQL reads for the LSN: it stops at the first record that
+// begins there or behind, and behind pg_switch_wal() a segment has none.
+Result<uint64_t> LastSegmentFor(const SegmentSource& source, const SegmentPath& path, Lsn lsn) {
+    const uint64_t number = lsn.value / source.segment_size();
+    const uint64_t index = path.LowerBound(number);
+    if (index == path.size() || path.At(index).number != number) return number;
+    NoVisitor visitor;
+    RecordWalk walk(source, visitor);
+    AGRI_TRY(walk.Visit(path.At(index)));
+    return walk.last_scan().facts.last_record < lsn ? number + 1 : number;
+}
+
+}  // namespace
 
 Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& path,
                                const RecoveryTarget& target) {
@@ -115,7 +134,7 @@ Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& p
     if (number >= path.last_number()) {
         // PostgreSQL stops at the first record that begins at or behind the target: there must be
         // one.
-        AGRI_ASSIGN(wal::WalFacts facts, FactsOfSegment(source, path, path.size() - 1));
+        AGRI_ASSIGN(const wal::WalFacts facts, FactsOfSegment(source, path, path.size() - 1));
         if (target.lsn > facts.last_record_end)
             return MakeError(ErrorCode::kUnreachableTarget,
                              "the archived WAL ends before the recovery target LSN {}",
@@ -127,6 +146,8 @@ Result<TargetPosition> FindLsn(const SegmentSource& source, const SegmentPath& p
             position.effective.lsn = facts.last_record;
             position.effective.exclusive = false;
         }
+    } else {
+        AGRI_ASSIGN(position.last_segment, LastSegmentFor(source, path, target.lsn));
     }
     const uint64_t index = path.LowerBound(number);
     if (index == 0) return position;

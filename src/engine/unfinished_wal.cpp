@@ -18,11 +18,14 @@ Result<size_t> LengthOfWal(base::ByteView segment, uint64_t start_lsn) {
     return std::min<uint64_t>(end, segment.size());
 }
 
+base::WalFileName UnfinishedWal::PartialName(base::SegmentId segment) const {
+    return *base::WalFileName::Parse(segment.FileName(SegmentSize()) + ".partial");
+}
+
 // What a promotion left of the old timeline: PostgreSQL's own file, whose rest may be anything.
 Result<Bytes> UnfinishedWal::ReadPartial(base::SegmentId segment) const {
-    const auto file = base::WalFileName::Parse(segment.FileName(SegmentSize()) + ".partial");
     Bytes content;
-    auto read = archive_.Read(*file, [&](base::ByteView part) -> base::Status {
+    auto read = archive_.Read(PartialName(segment), [&](base::ByteView part) -> base::Status {
         content.insert(content.end(), part.begin(), part.end());
         return {};
     });
@@ -62,6 +65,13 @@ Result<std::optional<UnfinishedSegment>> UnfinishedWal::Read(base::SegmentId seg
     found.end = Lsn{start.value + found.content.size()};
     found.content.resize(SegmentSize());
     return found;
+}
+
+std::string UnfinishedWal::KeyOf(base::SegmentId segment,
+                                 const std::vector<base::SegmentId>& partials) const {
+    const bool is_partial = std::find(partials.begin(), partials.end(), segment) != partials.end();
+    return is_partial ? incarnation_->keys().Wal(PartialName(segment))
+                      : incarnation_->keys().TailFolder();
 }
 
 Result<std::vector<base::SegmentId>> UnfinishedWal::Candidates(

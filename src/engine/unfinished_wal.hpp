@@ -29,8 +29,11 @@ class UnfinishedWal {
     // The segments that the tail or `partials` (WalSurvey) may hold, ascending.
     base::Result<std::vector<base::SegmentId>> Candidates(
         std::vector<base::SegmentId> partials) const;
+    // Where a candidate stands: its .partial file, or the tail's folder.
+    std::string KeyOf(base::SegmentId segment, const std::vector<base::SegmentId>& partials) const;
 
    private:
+    base::WalFileName PartialName(base::SegmentId segment) const;
     base::Result<base::Bytes> ReadPartial(base::SegmentId segment) const;
     base::Result<base::Lsn> BranchPoint(base::SegmentId segment) const;
     uint64_t SegmentSize() const { return incarnation_->info().wal_segment_size(); }

@@ -29,11 +29,9 @@ class WalVerifier {
 
     Result<WalVerification> Run() {
         AGRI_TRY(CheckHistories());
-        for (const ManifestHeader& backup : map_.backups())
-            if (request_.backup_id.empty() || request_.backup_id == backup.backup_id())
-                CheckRange(backup);
-        std::sort(segments_.begin(), segments_.end());
-        segments_.erase(std::unique(segments_.begin(), segments_.end()), segments_.end());
+        for (const auto& [object, problem] : map_.wal_problems())
+            AGRI_TRY(report_.AddError("", object, base::Error(base::ErrorCode::kCorrupt, problem)));
+        for (TimelineId timeline : map_.timelines()) CheckTimeline(timeline);
         AGRI_TRY(ParallelFor(segments_.size(), context_.settings.EffectiveParallel(),
                              [this](uint64_t i) { return CheckSegment(segments_[i]); }));
         return WalVerification{segments_.size(), bytes_};
@@ -60,28 +58,43 @@ class WalVerifier {
         return {};
     }
 
+    // A backup is restorable on every timeline that it leads to; on their common part they need the
+    // same segments.
+    void CheckTimeline(TimelineId timeline) {
+        const TimelinePath path = map_.PathOf(timeline);
+        const std::vector<const ManifestHeader*> backups = map_.BackupsOn(path.history);
+        for (const ManifestHeader* backup : backups)
+            if (request_.backup_id.empty() || request_.backup_id == backup->backup_id())
+                CheckRange(*backup, path, EndOfRange(*backup, backups, path.segments));
+        std::sort(segments_.begin(), segments_.end());
+        segments_.erase(std::unique(segments_.begin(), segments_.end()), segments_.end());
+    }
+
     // What a restore of this backup reads: up to the next backup on its way, whose own range goes
     // on from there.
-    void CheckRange(const ManifestHeader& backup) {
-        const TimelinePath path = map_.PathOf(map_.LatestFrom(backup));
+    void CheckRange(const ManifestHeader& backup, const TimelinePath& path, uint64_t range_end) {
         const uint64_t size = map_.segment_size();
         const uint64_t first = backup.start_lsn() / size;
         const uint64_t own_end = (backup.stop_lsn() + size - 1) / size;
-        const uint64_t end = std::max(own_end, EndOfRange(backup, path));
+        const uint64_t end = std::max(own_end, range_end);
+        const bool is_latest = map_.LatestFrom(backup) == path.history.timeline();
         for (uint64_t number = first; number < end;) {
             const uint64_t missing = path.segments.EndOfCoverage(number);
             AddSegments(path.segments, number, std::min(missing, end));
-            if (missing >= end) break;
+            // A timeline that was left ends with its first hole: nobody will fill that any more.
+            if (missing >= end || !is_latest) break;
             number = std::min(path.segments.NextPresent(missing).value_or(end), end);
             ReportHole(backup, path, missing, number, own_end);
         }
     }
 
-    uint64_t EndOfRange(const ManifestHeader& backup, const TimelinePath& path) const {
+    uint64_t EndOfRange(const ManifestHeader& backup,
+                        const std::vector<const ManifestHeader*>& ascending,
+                        const SegmentPath& path) const {
         const uint64_t size = map_.segment_size();
-        for (const ManifestHeader* next : map_.BackupsOn(path.history))
+        for (const ManifestHeader* next : ascending)
             if (next->stop_lsn() > backup.stop_lsn()) return (next->stop_lsn() + size - 1) / size;
-        return path.segments.size() == 0 ? 0 : path.segments.last_number() + 1;
+        return path.size() == 0 ? 0 : path.last_number() + 1;
     }
 
     void AddSegments(const SegmentPath& path, uint64_t first, uint64_t end) {

@@ -12,15 +12,13 @@ namespace agri::repo {
 
 using base::ErrorCode;
 
-namespace {
-
-// Errors of one object. All others concern the storage itself: a listing that lacked backups
-// because of them would be a lie.
 bool ConcernsOneObject(ErrorCode code) {
     return code == ErrorCode::kCorrupt || code == ErrorCode::kUnsupported ||
            code == ErrorCode::kAuthentication || code == ErrorCode::kPermission ||
            code == ErrorCode::kIo;
 }
+
+namespace {
 
 // Nothing for tombstones and for folders without a manifest.
 base::Result<std::optional<CatalogEntry>> ReadEntry(const Incarnation& incarnation,

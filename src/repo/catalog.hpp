@@ -8,6 +8,10 @@
 
 namespace agri::repo {
 
+// Errors of one object. All others concern the storage itself: a listing that lacked backups
+// because of them would be a lie.
+bool ConcernsOneObject(base::ErrorCode code);
+
 struct CatalogEntry {
     format::ManifestHeader header;
     // Empty when sound; otherwise why this backup's manifest cannot be read (the id is in header).

@@ -63,6 +63,18 @@ TEST(RecoveryConfig, Lines_Clone_NeitherArchivesNorReplicates) {
     EXPECT_EQ(RecoverySettingLines(PlanTo({}), request, "x"), own);
 }
 
+TEST(RecoveryConfig, Lines_Standby_FollowsTheLatestUnlessThatWasLeft) {
+    RestorePlan plan = PlanTo({});
+    plan.target_timeline = {2};
+    plan.timeline_history_archived = true;
+    RestoreRequest request;
+    request.role = RestoreRole::kStandby;
+    EXPECT_NE(RecoverySettingLines(plan, request, "x").find("timeline = 'latest'"),
+              std::string::npos);
+    plan.left_timeline = base::TimelineId{3};
+    EXPECT_NE(RecoverySettingLines(plan, request, "x").find("timeline = '2'"), std::string::npos);
+}
+
 TEST(RecoveryConfig, Merge_EarlierBlock_IsReplaced) {
     const std::string once = MergeAutoConfig("work_mem = '8MB'", "a = '1'\n");
     EXPECT_TRUE(once.starts_with("work_mem = '8MB'\n"));

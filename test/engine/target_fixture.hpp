@@ -31,10 +31,20 @@ class TargetFixture : public testing::Test {
         target.name = name;
         return Resolve();
     }
-    void Remove(uint32_t timeline, uint64_t number) {
-        Must(repository.repository().storage().Remove(
-            SegmentKey(repository.incarnation(), timeline, number)));
+    std::string KeyOf(std::string_view file) const {
+        return repository.incarnation().keys().Wal(*base::WalFileName::Parse(file));
     }
+    void Remove(std::string_view file) {
+        Must(repository.repository().storage().Remove(KeyOf(file)));
+    }
+    void Remove(uint32_t timeline, uint64_t number) { Remove(SegmentName(timeline, number)); }
+    void Damage(std::string_view file) {
+        base::Bytes content = repository.Content(KeyOf(file));
+        content[content.size() / 2] ^= std::byte{1};
+        repository.disk->Overwrite(KeyOf(file), content);
+    }
+    // Not even its beginning is one of this repository's objects.
+    void Spoil(std::string_view file) { repository.disk->Overwrite(KeyOf(file), base::Bytes(200)); }
     static void ExpectUnreachable(const base::Result<engine::RestorePlan>& plan,
                                   std::string_view message) {
         ASSERT_FALSE(plan);

@@ -18,6 +18,15 @@ TEST_F(TargetHoleTest, Resolve_HoleBeforeTheTarget_IsNamed) {
     ExpectUnreachable(plan, "segment 000000010000000000000023 is missing from the archive");
 }
 
+TEST_F(TargetHoleTest, Resolve_LsnInASegmentsPadding_NeedsTheRecordBehindIt) {
+    const Lsn padding{0x2500000 - 8};
+    EXPECT_EQ(Must(ResolveLsn(padding)).wal_segments, 4u);  // 0x22 to 0x25
+    EXPECT_EQ(Must(ResolveLsn(story.lsn[206])).wal_segments, 3u);
+    Remove(2, 0x25);
+    ExpectUnreachable(ResolveLsn(padding), "segment 000000020000000000000025 is missing");
+    EXPECT_TRUE(ResolveLsn(story.lsn[206]));
+}
+
 TEST_F(TargetHoleTest, Resolve_DeclaredGap_IsNamedWithItsReason) {
     Remove(1, 0x23);
     repo::format::DeclaredGap gap;
@@ -70,17 +79,49 @@ TEST_F(TargetHoleTest, Resolve_BackupWithoutItsOwnWal_IsPassedOver) {
 }
 
 TEST_F(TargetHoleTest, Resolve_DamagedHistoryFile_IsNotTakenForAMissingTimeline) {
-    const std::string key =
-        repository.incarnation().keys().Wal(*base::WalFileName::Parse("00000002.history"));
-    base::Bytes content = repository.Content(key);
-    content[content.size() / 2] ^= std::byte{1};
-    repository.disk->Overwrite(key, content);
+    Damage("00000002.history");
     const auto plan = Resolve();
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
     EXPECT_NE(plan.error().message.find("00000002.history"), std::string::npos);
     target.timeline = "1";
     EXPECT_TRUE(Resolve());
+}
+
+TEST_F(TargetHoleTest, Resolve_LostHistoryFile_IsNotTakenForAnOlderTimelinesEnd) {
+    Remove("00000002.history");
+    for (const std::string& backup : {std::string(), story.a.id}) {
+        const auto plan = Resolve(backup);
+        ASSERT_FALSE(plan);
+        EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
+        EXPECT_NE(plan.error().message.find("00000002.history is not in the archive"),
+                  std::string::npos)
+            << plan.error().message;
+        EXPECT_NE(plan.error().hint.find("--target-timeline 1"), std::string::npos)
+            << plan.error().hint;
+    }
+    target.timeline = "1";
+    EXPECT_EQ(Must(Resolve()).target_timeline.value, 1u);
+}
+
+TEST_F(TargetHoleTest, Resolve_LostHistoryFileOfABackupsTimeline_ItIsTheLatest) {
+    Remove("00000002.history");
+    test::CommitBackup(repository, {"20261122T120000Z-full-dddd", story.lsn[206],
+                                    Lsn{story.lsn[207].value + 8}, 60, 75, 2});
+    EXPECT_EQ(Must(Resolve()).target_timeline.value, 2u);
+}
+
+TEST_F(TargetHoleTest, Resolve_CurrentTimelineThatCannotBeRead_NoOtherIsTaken) {
+    test::CommitBackup(repository, {"20261122T120000Z-full-dddd", story.lsn[206],
+                                    Lsn{story.lsn[207].value + 8}, 60, 75, 2});
+    test::Fault fault;
+    fault.operation = test::Operation::kOpen;
+    fault.key_contains = test::SegmentName(2, 0x26);
+    repository.disk->Fail(fault);
+    target.timeline = "current";
+    const auto plan = Resolve();
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::kUnavailable) << plan.error().ToString();
 }
 
 TEST_F(TargetHoleTest, Resolve_RepeatedRestorePoint_TakesTheLatestByLsn) {
@@ -111,7 +152,7 @@ TEST_F(TargetHoleTest, Resolve_NoBackup_SaysSo) {
 }
 
 TEST_F(TargetHoleTest, ListRecoveryWindows_TwoTimelines_BothEnds) {
-    const auto windows = Must(ListRecoveryWindows(repository.incarnation(), context.get()));
+    const auto windows = Must(ListRecoveryWindows(repository.incarnation(), context.get())).windows;
     ASSERT_EQ(windows.size(), 2u);
     EXPECT_EQ(windows[0].timeline.value, 1u);
     EXPECT_EQ(windows[0].to_us, At(65));

@@ -1,53 +1,13 @@
 // Verification: a sound repository has no findings, and each kind of damage to each kind of object
 // is a finding that names it.
-#include "engine/verify.hpp"
-
-#include "engine/restore_fixture.hpp"
-#include "engine/test_archive.hpp"
+#include "engine/verify_fixture.hpp"
 
 namespace agri::engine {
 namespace {
 
 using base::ErrorCode;
 using test::Must;
-
-class VerifyTest : public test::RestoreFixture {
-   protected:
-    VerifySummary Verify() {
-        findings.clear();
-        return Must(RunVerify(
-            repository.incarnation(), verify, [&](const Finding& f) { findings.push_back(f); },
-            context.get()));
-    }
-    void ExpectFinding(const std::string& object, std::string_view severity = "error") {
-        const VerifySummary summary = Verify();
-        EXPECT_EQ(summary.findings, findings.size());
-        bool is_named = false;
-        for (const Finding& finding : findings)
-            is_named |= finding.object == object && finding.severity == severity &&
-                        !finding.problem.empty() && !finding.hint.empty();
-        EXPECT_TRUE(is_named) << object << " is not among " << Listed();
-    }
-    std::string Listed() const {
-        std::string text;
-        for (const Finding& finding : findings)
-            text += fmt::format("\n{} {} {}: {}", finding.severity, finding.backup_id,
-                                finding.object, finding.problem);
-        return text;
-    }
-    std::string ManifestKey(const std::string& id) const {
-        return repository.incarnation().keys().Manifest(id);
-    }
-    std::vector<std::string> PackKeys() const {
-        return repository.Keys(repository.incarnation().keys().PackFolder());
-    }
-    std::string WalKey(uint64_t number) const {
-        return test::SegmentKey(repository.incarnation(), 1, number);
-    }
-
-    VerifyRequest verify;
-    std::vector<Finding> findings;
-};
+using test::VerifyTest;
 
 TEST_F(VerifyTest, RunVerify_NoBackup_IsAFinding) {
     ExpectFinding(repository.incarnation().keys().BackupFolder());
@@ -205,36 +165,6 @@ TEST_F(VerifyTest, RunVerify_StorageDown_IsAnErrorAndNoFinding) {
     ASSERT_FALSE(summary);
     EXPECT_EQ(summary.error().code, ErrorCode::kUnavailable);
     EXPECT_TRUE(findings.empty()) << Listed();
-}
-
-class VerifyWalTest : public VerifyTest {
-   protected:
-    VerifyWalTest() { context.settings.parallel = 1; }
-    test::TwoTimelines story{repository};
-};
-
-TEST_F(VerifyWalTest, RunVerify_TwoTimelines_EverySegmentOnce) {
-    EXPECT_EQ(Verify().wal_segments, 7u);  // 1: 0x20 to 0x23, 2: 0x24 to 0x26
-    EXPECT_TRUE(findings.empty()) << Listed();
-}
-
-TEST_F(VerifyWalTest, RunVerify_HoleWithinABackup_IsAnError) {
-    repository.disk->Erase(WalKey(0x22));
-    ExpectFinding(WalKey(0x22));
-    EXPECT_NE(Listed().find("000000010000000000000022 is missing"), std::string::npos) << Listed();
-}
-
-TEST_F(VerifyWalTest, RunVerify_HoleNearTheEnd_IsAWarning) {
-    const std::string key = test::SegmentKey(repository.incarnation(), 2, 0x25);
-    repository.disk->Erase(key);
-    ExpectFinding(key, "warning");
-}
-
-TEST_F(VerifyWalTest, RunVerify_DamagedHistoryFile_IsNamed) {
-    const std::string key =
-        repository.incarnation().keys().Wal(*base::WalFileName::Parse("00000002.history"));
-    repository.disk->Overwrite(key, base::Bytes(200));
-    ExpectFinding(key);
 }
 
 }  // namespace

@@ -90,4 +90,48 @@ like($err, qr/timeline/, 'and the message says so') or diag($err);
 ($code, $out, $err) = restore($first, '--as', 'clone', '--target-name', 'three', '--target-timeline', '3');
 isnt($code, 0, 'nor does a point of timeline 2 lie on 3');
 like($err, qr/"three"/, 'and the message names it') or diag($err);
+
+# The repository is given back to the server on timeline 2: that is what is followed, and the mistake can still be had.
+cli_ok($first, 'the second is adopted', 'adopt', '-D', $second_folder);
+sub restores_to
+{
+    my ($name, $expected, @arguments) = @_;
+    my ($code, $out, $err, $folder) = restore($first, '--as', 'clone', @arguments);
+    is($code, 0, "$name: restore") or diag("$out\n$err"), return $err;
+    my $restored = start_restored($folder, 'case' . ++$life, like => $first);
+    is(rows($restored), $expected, "$name: the rows of that branch");
+    $restored->stop('fast');
+    return $err;
+}
+like(restores_to('the writer came back', '1,21,22,23'), qr/timeline 3 was left: .*--target-timeline 3 takes the other/, 'what was left is said');
+unlike(restores_to('what was left', '1,2,31,32,33', '--target-timeline', '3'), qr/was left/, 'by its number it is simply taken');
+
+# A lost history file is no reason to take an older branch for the latest.
+my $repository = repository_of($first)->{folder};
+my ($history) = split /\n/, `find '$repository' -name 00000003.history`;
+rename $history, "$history.away" or die;
+($code, $out, $err) = restore($first, '--as', 'clone');
+isnt($code, 0, 'without a history file the latest timeline is unknown');
+like($err, qr/00000003\.history is not in the archive.*--target-timeline 2/s, 'the message names it, and the way out') or diag($err);
+restores_to('an older timeline, knowingly', '1,21,22,23', '--target-timeline', '2');
+rename "$history.away", $history or die;
+
+# A damaged object hides nothing but itself.
+my ($segment) = reverse sort split /\n/, `find '$repository' -regex '.*/00000002[0-9A-F]*'  -type f`;
+my $sound = slurp_file($segment);
+sub content { my ($is) = @_; unlink $segment; open(my $file, '>:raw', $segment) or die; print $file $is; close $file or die }
+content('foreign' x 100);
+my $object = substr $segment, length("$repository/");
+my $info = cli_ok($first, 'info beside a damaged object', 'info');
+like($info, qr/problem: \Q$object\E: /, 'info names it');
+like($info, qr/^\s*\Q$_\E\b/m, "info lists backup $_") for $backup, $on_second;
+like(cli_json($first, 'info')->{wal_problems}[0]{object}, qr/^\Q$object\E$/, 'as JSON as well');
+restores_to('what does not need it', '1,2,31,32,33', '--target-timeline', '3');
+($code, $out, $err) = restore($first, '--as', 'clone');
+isnt($code, 0, 'the end of timeline 2 needs it');
+like($err, qr/\Q$object\E/, 'and the message names it') or diag($err);
+($code, $out) = cli($first, 'verify', '--level', 'objects');
+is($code, 14, 'verify finds it');
+like($out, qr/\Q$object\E/, 'and names it') or diag($out);
+content($sound);
 done_testing();
