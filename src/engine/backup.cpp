@@ -265,6 +265,8 @@ Result<ManifestHeader> BackupRun::Commit() {
     ManifestHeader header = MakeBackupHeader({incarnation_, request_, facts_, control_, plan_, id_,
                                               start_, stop_, started_, context_.clock.Now(),
                                               digest_seed_, timeline_history_, statistics});
+    // While files were copied, the repository may have been made anew.
+    AGRI_TRY(incarnation_.repository().CheckSame());
     is_committing_ = true;
     AGRI_TRY(copy_->Commit(header, std::move(failures)));
     context_.progress.SetPhase("done");

@@ -5,6 +5,7 @@
 
 #include "engine/lease_keeper.hpp"
 #include "engine/test_cluster.hpp"
+#include "repo/descriptor.hpp"
 #include "repo/lease.hpp"
 
 namespace agri::engine {
@@ -223,6 +224,19 @@ TEST_F(BackupTest, RunBackup_WalNotArchived_NamesTheSegment) {
     EXPECT_NE(header.error().message.find("000000010000000000000020"), std::string::npos)
         << header.error().message;
     EXPECT_FALSE(header.error().hint.empty());
+    ExpectNothingLeft();
+}
+
+TEST_F(BackupTest, RunBackup_RepositoryMadeAnewMeanwhile_CommitsNothing) {
+    server.on_stop = [&]() -> base::Status {
+        const repo::Descriptor other{{std::byte{1}}, repository.repository().method(), {}};
+        const std::string text = other.Serialize();
+        const base::ByteView bytes = base::AsBytes(text);
+        repository.disk->Overwrite(std::string(repo::layout::kDescriptor),
+                                   {bytes.begin(), bytes.end()});
+        return {};
+    };
+    EXPECT_EQ(Run().error().code, ErrorCode::kConflict);
     ExpectNothingLeft();
 }
 
