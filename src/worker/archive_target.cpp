@@ -82,11 +82,13 @@ Result<ArchiveTarget::OpenedPtr> ArchiveTarget::OpenUnlocked() {
 }
 
 void ArchiveTarget::NoteRepository(const repo::Repository& repository) {
-    if (repository_id_ && *repository_id_ != repository.repository_id())
+    if (repository_id_ && *repository_id_ != repository.repository_id()) {
+        ++generation_;
         environment_.log->warn(
             "{} holds a new repository: nothing that was archived before is in it, and it restores "
             "nothing before it has a backup",
             repository.storage().Describe());
+    }
     repository_id_ = repository.repository_id();
 }
 

@@ -35,6 +35,9 @@ class ArchiveTarget {
     base::Result<nlohmann::json> Describe();
     // 0 while the repository was never open.
     size_t key_slots() const { return key_slots_; }
+    // Rises when another repository stands where the former was: nothing that was done before is
+    // in it.
+    uint64_t generation() const { return generation_; }
     const engine::Settings& settings() const { return settings_; }
     uint64_t segment_size() const { return identity_.wal_segment_size; }
 
@@ -62,6 +65,7 @@ class ArchiveTarget {
     std::mutex mutex_;  // held while opening and claiming
     OpenedPtr opened_;
     std::optional<repo::RepositoryId> repository_id_;  // of what was opened last
+    std::atomic<uint64_t> generation_{0};
     std::atomic<uint32_t> newest_timeline_{0};  // of what was to be written; 0: nothing yet
     std::atomic<size_t> key_slots_{0};
 };

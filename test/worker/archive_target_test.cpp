@@ -35,11 +35,15 @@ class ArchiveTargetTest : public testing::Test {
 
 TEST_F(ArchiveTargetTest, Push_RepositoryMadeAnew_ArchivesIntoTheNewOne) {
     ASSERT_FALSE(PushSegment(3));
+    EXPECT_EQ(target_.generation(), 0u);
     cluster_.Remake();
     ASSERT_FALSE(PushSegment(4));
+    EXPECT_EQ(target_.generation(), 1u);
     EXPECT_EQ(cluster_.Archived(WorkerCluster::SegmentName(4)),
               base::AsText(WorkerCluster::SegmentContent(4)));
     EXPECT_THAT(context_.log(), testing::HasSubstr("holds a new repository"));
+    ASSERT_FALSE(PushSegment(5));
+    EXPECT_EQ(target_.generation(), 1u);
 }
 
 TEST_F(ArchiveTargetTest, Push_RepositoryMadeAnewMeanwhile_IsNotAcknowledged) {
@@ -70,6 +74,7 @@ TEST_F(ArchiveTargetTest, Probe_RepositoryRemoved_FailsUntilThereIsOneAgain) {
     EXPECT_THAT(failure->error.hint, testing::HasSubstr("agri_init()"));
     cluster_.Init();
     EXPECT_FALSE(target_.Probe());
+    EXPECT_EQ(target_.generation(), 1u);
 }
 
 }  // namespace
