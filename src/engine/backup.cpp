@@ -238,8 +238,9 @@ Status BackupRun::WaitForNeededWal() {
     AGRI_ASSIGN(timeline_history_, ReadTimelineHistory(source, start_.timeline));
     AGRI_ASSIGN(std::string text, ReadTimelineHistory(source, stop_.timeline));
     AGRI_ASSIGN(wal::TimelineHistory history, wal::TimelineHistory::Parse(stop_.timeline, text));
-    const WalNeed need{start_.start_lsn, stop_.stop_lsn, history,
-                       incarnation_.info().wal_segment_size(), facts_.in_recovery};
+    const WalNeed need{
+        start_.start_lsn,   stop_.stop_lsn,       history, incarnation_.info().wal_segment_size(),
+        facts_.in_recovery, facts_.data_directory};
     return WaitForWal(
         incarnation_, need, request_.wal_timeout, [this] { return GoOn(); }, context_);
 }
@@ -265,8 +266,10 @@ Result<ManifestHeader> BackupRun::Commit() {
     ManifestHeader header = MakeBackupHeader({incarnation_, request_, facts_, control_, plan_, id_,
                                               start_, stop_, started_, context_.clock.Now(),
                                               digest_seed_, timeline_history_, statistics});
-    // While files were copied, the repository may have been made anew.
+    // While files were copied, the repository may have been made anew, or another server been let
+    // write into it.
     AGRI_TRY(incarnation_.repository().CheckSame());
+    if (request_.before_commit) AGRI_TRY(request_.before_commit());
     is_committing_ = true;
     AGRI_TRY(copy_->Commit(header, std::move(failures)));
     context_.progress.SetPhase("done");
