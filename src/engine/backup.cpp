@@ -90,8 +90,8 @@ Result<ManifestHeader> BackupRun::Run() {
                                                       context_.random));
     LeaseKeeper keeper(std::move(lease), context_.settings.lease_time, failure_);
     AGRI_TRY(Register());
-    RemoveCrashedBackups(incarnation_, id_, keeper, context_);
-    Result<ManifestHeader> header = RunRegistered();
+    Status held = RemoveCrashedBackups(incarnation_, id_, keeper, context_);
+    Result<ManifestHeader> header = held ? RunRegistered() : std::move(held).error();
     const bool is_settled = header || LeavesNothing();
     copy_.reset();
     // While the intent stands, the next backup removes what this one left.
