@@ -125,6 +125,18 @@ is(join(' ', sort keys %listed), join(' ', sort $first, $backup), 'the killed on
 cli_ok($node, 'the others are whole', 'verify');
 is(scalar(grep { -e } @left), 0, 'no pack of it is left');
 
+# A backup that is not waited for is known by its identifier all the same, and who runs it is said.
+kill 'STOP', $pid;
+my ($code_now, $named, $notice) = $node->psql('postgres', 'SET agri_backup.wait_limit = 0; SELECT agri_backup_now()');
+like($named, qr/^\d{8}T\w+-full-\w+$/, 'with no time to wait, the identifier is returned');
+like($notice, qr/NOTICE:.*backup \Q$named\E goes on/, 'and it is said that the backup goes on');
+my $worker = $node->safe_psql('postgres', "SELECT worker_pid FROM agri_backup.jobs() WHERE state = 'running'");
+(undef, undef, $notice) = $node->psql('postgres', 'SELECT agri_backup_now()');
+like($notice, qr/another backup is running.*Process $worker runs backup \Q$named\E/s, 'another one is told which process runs it');
+kill 'CONT', $pid;
+wait_for('that backup to be over', sub {
+    $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+
 # The repository is removed, as a mounted folder is emptied, and made anew: WAL and backups go into the new one.
 remove_tree($of->{folder}, { keep_root => 1 });
 $node->safe_psql('postgres', 'SELECT agri_init()');
