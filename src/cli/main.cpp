@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -66,6 +67,14 @@ bool IsWalFetch(int argc, char** argv) {
     });
 }
 
+// A postmaster that adopted a process of its server takes an exit code above 1 for a crash.
+bool IsOfServer(int argc, char** argv) { return argc > 1 && argv[1] == std::string_view("server"); }
+
+int FailureOf(int argc, char** argv, int failure) {
+    if (IsWalFetch(argc, argv)) return kFetchError;
+    return IsOfServer(argc, argv) ? EXIT_FAILURE : failure;
+}
+
 int Run(int argc, char** argv) {
     CLI::App app(kAbout, "agri_backup");
     app.footer(kFooter);
@@ -83,7 +92,7 @@ int Run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (app.exit(error) == 0) return kSuccess;
-        return IsWalFetch(argc, argv) ? kFetchError : kUsage;
+        return FailureOf(argc, argv, kUsage);
     }
     const int code = action();
     base::Status written = OutputState();
@@ -108,9 +117,9 @@ int main(int argc, char** argv) {
             "agri_backup: error: out of memory\n"
             "agri_backup: hint: Lower --memory-limit or --parallel, or give it more.\n",
             stderr);
-        return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
+        return agri::cli::FailureOf(argc, argv, agri::cli::kFailure);
     } catch (const std::exception& error) {
         agri::cli::PrintErr("agri_backup: error: {}\n", error.what());
-        return agri::cli::IsWalFetch(argc, argv) ? agri::cli::kFetchError : agri::cli::kFailure;
+        return agri::cli::FailureOf(argc, argv, agri::cli::kFailure);
     }
 }

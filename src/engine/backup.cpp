@@ -90,8 +90,8 @@ Result<ManifestHeader> BackupRun::Run() {
                                                       context_.random));
     LeaseKeeper keeper(std::move(lease), context_.settings.lease_time, failure_);
     AGRI_TRY(Register());
-    RemoveCrashedBackups(incarnation_, id_, keeper, context_);
-    Result<ManifestHeader> header = RunRegistered();
+    Status held = RemoveCrashedBackups(incarnation_, id_, keeper, context_);
+    Result<ManifestHeader> header = held ? RunRegistered() : std::move(held).error();
     const bool is_settled = header || LeavesNothing();
     copy_.reset();
     // While the intent stands, the next backup removes what this one left.
@@ -238,8 +238,9 @@ Status BackupRun::WaitForNeededWal() {
     AGRI_ASSIGN(timeline_history_, ReadTimelineHistory(source, start_.timeline));
     AGRI_ASSIGN(std::string text, ReadTimelineHistory(source, stop_.timeline));
     AGRI_ASSIGN(wal::TimelineHistory history, wal::TimelineHistory::Parse(stop_.timeline, text));
-    const WalNeed need{start_.start_lsn, stop_.stop_lsn, history,
-                       incarnation_.info().wal_segment_size(), facts_.in_recovery};
+    const WalNeed need{
+        start_.start_lsn,   stop_.stop_lsn,       history, incarnation_.info().wal_segment_size(),
+        facts_.in_recovery, facts_.data_directory};
     return WaitForWal(
         incarnation_, need, request_.wal_timeout, [this] { return GoOn(); }, context_);
 }
@@ -265,6 +266,10 @@ Result<ManifestHeader> BackupRun::Commit() {
     ManifestHeader header = MakeBackupHeader({incarnation_, request_, facts_, control_, plan_, id_,
                                               start_, stop_, started_, context_.clock.Now(),
                                               digest_seed_, timeline_history_, statistics});
+    // While files were copied, the repository may have been made anew, or another server been let
+    // write into it.
+    AGRI_TRY(incarnation_.repository().CheckSame());
+    if (request_.before_commit) AGRI_TRY(request_.before_commit());
     is_committing_ = true;
     AGRI_TRY(copy_->Commit(header, std::move(failures)));
     context_.progress.SetPhase("done");

@@ -18,6 +18,8 @@ struct BackupRequest {
     std::chrono::seconds wal_timeout{3600};
     // Told the identifier as soon as the backup is registered, before any byte is copied.
     std::function<void(const std::string& backup_id)> on_started;
+    // Asked when all but the manifest is durable; its error ends the backup without it.
+    std::function<base::Status()> before_commit;
 };
 
 // Durable on return: packs, manifest and the WAL from start to stop. On any error nothing is

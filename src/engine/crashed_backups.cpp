@@ -29,13 +29,15 @@ class CrashedBackups {
         if (files > 0)
             context_.log->info("removed {} of dead processes",
                                base::Count(files, "unfinished file"));
-        AGRI_ASSIGN(auto intents, repo::ListIntents(incarnation_));
-        std::erase_if(intents, [&](const auto& i) { return i.backup_id() == own_backup_id_; });
+        AGRI_ASSIGN(Intents intents, OthersIntents());
         if (intents.empty()) return {};
+        // A backup puts its intent before its first pack: whoever a listed pack belongs to has an
+        // intent in a list that is made after it, and is given up before the pack goes.
         AGRI_ASSIGN(const Packs packs, ListPacks());
+        AGRI_ASSIGN(intents, OthersIntents());
         // Whoever took over while this process slept writes by now. What was listed is of earlier
         // backups only if the lease has been held until here; then it may be removed at any time.
-        AGRI_TRY(lease_.Confirm());
+        AGRI_TRY(ConfirmLease());
         for (const auto& intent : intents) AGRI_TRY(GiveUp(intent));
         AGRI_TRY(RemoveUnlisted(packs));
         // Last: while it stands, the next backup does all of this again.
@@ -44,10 +46,25 @@ class CrashedBackups {
         return {};
     }
 
+    bool is_lease_lost() const { return is_lease_lost_; }
+
    private:
     using Packs = std::vector<storage::ObjectInfo>;
+    using Intents = std::vector<repo::format::BackupIntent>;
 
     storage::Storage& Storage() const { return incarnation_.repository().storage(); }
+
+    Status ConfirmLease() {
+        Status confirmed = lease_.Confirm();
+        is_lease_lost_ = !confirmed && confirmed.error().code == ErrorCode::kConflict;
+        return confirmed;
+    }
+
+    Result<Intents> OthersIntents() const {
+        AGRI_ASSIGN(Intents intents, repo::ListIntents(incarnation_));
+        std::erase_if(intents, [&](const auto& i) { return i.backup_id() == own_backup_id_; });
+        return intents;
+    }
 
     Status GiveUp(const repo::format::BackupIntent& intent) const {
         repo::format::Tombstone tombstone;
@@ -109,16 +126,20 @@ class CrashedBackups {
     const std::string& own_backup_id_;
     LeaseKeeper& lease_;
     const Context& context_;
+    bool is_lease_lost_ = false;
 };
 
 }  // namespace
 
-void RemoveCrashedBackups(const repo::Incarnation& incarnation, const std::string& own_backup_id,
-                          LeaseKeeper& lease, const Context& context) {
-    Status removed = CrashedBackups(incarnation, own_backup_id, lease, context).Remove();
-    if (!removed)
-        context.log->warn("what crashed backups left in the repository stays there for now: {}",
-                          removed.error().ToString());
+Status RemoveCrashedBackups(const repo::Incarnation& incarnation, const std::string& own_backup_id,
+                            LeaseKeeper& lease, const Context& context) {
+    CrashedBackups crashed(incarnation, own_backup_id, lease, context);
+    Status removed = crashed.Remove();
+    if (removed) return {};
+    if (crashed.is_lease_lost()) return std::move(removed).error().In(kLeaseLost);
+    context.log->warn("what crashed backups left in the repository stays there for now: {}",
+                      removed.error().ToString());
+    return {};
 }
 
 }  // namespace agri::engine

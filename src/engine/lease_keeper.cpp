@@ -48,7 +48,7 @@ void LeaseKeeper::KeepUntilStopped() {
             renewed_at = now;
         } else if (renewed.error().code == ErrorCode::kConflict ||
                    now - renewed_at >= time_to_live_) {
-            failure_.Set(std::move(renewed).error().In("the backup lost its lease"));
+            failure_.Set(std::move(renewed).error().In(kLeaseLost));
             return;
         }
     }

@@ -5,12 +5,16 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <thread>
 
 #include "engine/first_error.hpp"
 #include "repo/lease.hpp"
 
 namespace agri::engine {
+
+// What an error of a lost lease begins with.
+inline constexpr std::string_view kLeaseLost = "the backup lost its lease";
 
 class LeaseKeeper {
    public:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "repo/wal_index.hpp"
+
 namespace agri::engine {
 
 namespace {
@@ -11,6 +13,7 @@ namespace {
 constexpr size_t kMaxRestorePoints = 20000;
 constexpr size_t kMaxTailBytes = 1u << 20;
 constexpr size_t kMaxProblemBytes = 1024;
+constexpr std::string_view kUnreadableFrom = "unreadable from ";
 
 int64_t Microseconds(const std::optional<base::WallTime>& time) {
     return time ? time->time_since_epoch().count() : 0;
@@ -28,7 +31,7 @@ std::string ProblemOf(const ScannedSegment& segment) {
     const wal::ScanEnd& end = segment.scan.end;
     std::string problem;
     if (end.kind == wal::ScanEndKind::kEndsEarly && segment.kind == base::WalFileKind::kSegment)
-        problem = fmt::format("unreadable from {} on: {}", end.lsn.ToString(), end.reason);
+        problem = fmt::format("{}{} on: {}", kUnreadableFrom, end.lsn.ToString(), end.reason);
     else if (segment.stitched.state == wal::StitchState::kBroken)
         problem = segment.stitched.reason;
     if (problem.size() > kMaxProblemBytes) problem.resize(kMaxProblemBytes);
@@ -67,6 +70,12 @@ void SetWalFacts(const ScannedSegment& segment, repo::format::WalIndex& index) {
     index.set_ends_with_switch(scan.end.kind == wal::ScanEndKind::kSwitched);
     index.set_wal_level_minimal(facts.SawMinimalWalLevel());
     index.set_scan_problem(ProblemOf(segment));
+}
+
+bool IsReadableUpTo(const repo::format::WalIndex& index, base::Lsn lsn) {
+    const std::string& problem = index.scan_problem();
+    if (problem.empty() || problem == repo::kTooManyFacts) return true;
+    return problem.starts_with(kUnreadableFrom) && index.end_lsn() >= lsn.value;
 }
 
 }  // namespace agri::engine

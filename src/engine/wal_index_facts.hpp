@@ -19,4 +19,7 @@ struct ScannedSegment {
 // partial one.
 void SetWalFacts(const ScannedSegment& segment, repo::format::WalIndex& index);
 
+// Whether the records of an archived segment can be read up to there, as far as its index tells.
+bool IsReadableUpTo(const repo::format::WalIndex& index, base::Lsn lsn);
+
 }  // namespace agri::engine

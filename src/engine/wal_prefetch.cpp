@@ -81,7 +81,11 @@ void StartPrefetch(const repo::WalArchive& archive, const WalSpool& spool,
         LeaveTheServer();
         if (fork() == 0) {
             alarm(kLifetimeSeconds);  // a fork inherits no alarm
-            Prefetch(archive, spool, plan);
+            try {
+                Prefetch(archive, spool, plan);
+            } catch (const std::exception&) {
+                // Out of memory: what is not in the spool, restore_command will ask for.
+            }
         }
         _exit(0);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "engine/archived_wal_check.hpp"
 
 namespace agri::engine {
 
@@ -59,6 +60,7 @@ Status WaitForWal(const repo::Incarnation& incarnation, const WalNeed& need,
             // Whoever put it may have died before it was durable.
             AGRI_TRY(
                 incarnation.repository().storage().EnsureDurable(incarnation.keys().Wal(*name)));
+            AGRI_TRY(CheckArchivedSegment({incarnation, need.data_directory, need.stop}, segment));
             ++next;
             pause = kFirstPause;
             continue;

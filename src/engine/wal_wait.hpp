@@ -17,9 +17,11 @@ struct WalNeed {
     const wal::TimelineHistory& history;  // path to the stop point's timeline
     uint64_t segment_size = 0;
     bool from_standby = false;
+    const std::string& data_directory;
 };
 
-// All segments from start to stop are durable on return. kClusterState after `timeout`, naming what
+// All segments from start to stop are durable on return, and are this server's as far as its pg_wal
+// still tells (CheckArchivedSegment). kClusterState after `timeout`, naming what
 // is missing and what to check. `go_on` is asked between looks; its error ends the waiting.
 base::Status WaitForWal(const repo::Incarnation& incarnation, const WalNeed& need,
                         std::chrono::seconds timeout, const std::function<base::Status()>& go_on,

@@ -124,12 +124,14 @@ void RaiseFailure(const Failure& failure) {
 void RaiseBackupRunning(const Job& running) {
     const char* backup =
         running.backup[0] != '\0' ? psprintf("backup %s", running.backup) : "a backup that begins";
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another backup is running"),
-                    errdetail("Process %d (user \"%s\") runs %s since %s.",
-                              running.request.requester_pid, FromUtf8(running.request.requested_by),
-                              backup, timestamptz_to_str(running.since)),
-                    errhint("Wait for it (agri_backup.progress shows it), or end it with "
-                            "agri_cancel().")));
+    // Whoever asked for it may have left.
+    const pid_t pid = running.worker_pid != 0 ? running.worker_pid : running.request.requester_pid;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another backup is running"),
+             errdetail("Process %d runs %s for user \"%s\" since %s.", pid, backup,
+                       FromUtf8(running.request.requested_by), timestamptz_to_str(running.since)),
+             errhint("Wait for it (agri_backup.progress shows it), or end it with "
+                     "agri_cancel().")));
     pg_unreachable();
 }
 

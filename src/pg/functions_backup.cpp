@@ -17,6 +17,9 @@ namespace agri::pg {
 
 namespace {
 
+// A backup has its identifier as soon as it has the lease.
+constexpr int kNamedWithinMs = 10000;
+
 JobRequest MakeBackupRequest(FunctionCallInfo fcinfo) {
     char* kind = PG_ARGISNULL(0) ? pstrdup("full") : text_to_cstring(PG_GETARG_TEXT_PP(0));
     char* label = PG_ARGISNULL(1) ? pstrdup("") : ToUtf8(text_to_cstring(PG_GETARG_TEXT_PP(1)));
@@ -36,7 +39,33 @@ void ReportWarning(const Job& job) {
         ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("%s", FromUtf8(job.warning))));
 }
 
-const char* NameOf(const Job& job) { return job.backup[0] != '\0' ? job.backup : job.name; }
+bool IsNamed(const Job& job) { return job.backup[0] != '\0'; }
+const char* NameOf(const Job& job) { return IsNamed(job) ? job.backup : job.name; }
+
+// Waits for the end as long as is allowed, and for the identifier a moment more.
+WaitEnd WaitForBackup(const StartedJob& started, bool wait, Job* job) {
+    const int limit_ms = settings.wait_limit_s * 1000;
+    WaitOptions ended{WaitUntil::kEnded, OnInterrupt::kCancelIfAsked, limit_ms};
+    if (wait && WaitForJob(started, ended, job) == WaitEnd::kReached) return WaitEnd::kReached;
+    WaitOptions named{WaitUntil::kBackupNamed, OnInterrupt::kCancelIfAsked,
+                      wait ? kNamedWithinMs : Max(limit_ms, kNamedWithinMs)};
+    (void)WaitForJob(started, named, job);
+    return IsActive(job->state) ? WaitEnd::kTimeLimit : WaitEnd::kReached;
+}
+
+void ReportGoingOn(const Job& job, bool wait) {
+    if (!IsNamed(job))
+        ereport(NOTICE,
+                (errmsg("job %s goes on, and its backup has no identifier yet", job.name),
+                 errdetail("The name of the job is returned instead. The backup gets its "
+                           "identifier when it begins; it may be waiting for storage, or for the "
+                           "end of another server's backup."),
+                 errhint("agri_backup.progress shows it; agri_cancel() takes the job's name.")));
+    else if (wait)
+        ereport(NOTICE, (errmsg("backup %s goes on", job.backup),
+                         errdetail("agri_backup_now() waits for at most agri_backup.wait_limit."),
+                         errhint("agri_backup.progress shows how far it is.")));
+}
 
 void RequireNonAtomic(FunctionCallInfo fcinfo) {
     bool can_commit = fcinfo->context != nullptr && IsA(fcinfo->context, CallContext) &&
@@ -57,16 +86,11 @@ PGDLLEXPORT Datum AgriBackupNow(PG_FUNCTION_ARGS) {
     bool wait = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
     JobRequest request = MakeBackupRequest(fcinfo);
     StartedJob started = StartJob(request);
-    WaitOptions options{wait ? WaitUntil::kEnded : WaitUntil::kBackupNamed,
-                        OnInterrupt::kCancelIfAsked, settings.wait_limit_s * 1000};
     Job job;
-    WaitEnd end = WaitForJob(started, options, &job);
+    WaitEnd end = WaitForBackup(started, wait, &job);
     if (job.state == JobState::kFailed) RaiseFailure(job.failure);
     ReportWarning(job);
-    if (end == WaitEnd::kTimeLimit)
-        ereport(NOTICE, (errmsg("backup %s goes on", NameOf(job)),
-                         errdetail("agri_backup_now() waits for at most agri_backup.wait_limit."),
-                         errhint("agri_backup.progress shows how far it is.")));
+    if (end == WaitEnd::kTimeLimit) ReportGoingOn(job, wait);
     PG_RETURN_TEXT_P(cstring_to_text(NameOf(job)));
 }
 

@@ -211,6 +211,8 @@ bool CancelJob(JobAddress address) {
 
 bool CancelJobNamed(const char* name) {
     bool signalled = false;
+    // A job that has no backup yet is not meant by it.
+    if (name[0] == '\0') return false;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     for (JobSlot& slot : shared->slots)
         if (strcmp(slot.job.backup, name) == 0 || strcmp(slot.job.name, name) == 0)

@@ -26,21 +26,29 @@ struct Launch {
     pid_t parent;
 };
 
+// A postmaster that is process 1, as in a container, adopts a child whose parent ended. Any end of
+// it but exit status 0 or 1, which a signal is too, it takes for a crash of one of its own, and
+// restarts every session.
+constexpr int kFailureStatus = 1;
+
+// SIGTERM stays blocked until the executable can take it (PrepareProcess): its default would end
+// the process by a signal.
 void ResetSignals() {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
     for (int signal_number = 1; signal_number < NSIG; ++signal_number)
         (void)sigaction(signal_number, &action, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, nullptr);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    (void)sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 
 void ArrangeDescriptors(int control_fd) {
     if (control_fd == kControlFd)
         (void)fcntl(control_fd, F_SETFD, 0);
     else if (dup2(control_fd, kControlFd) < 0)
-        _exit(126);
+        _exit(kFailureStatus);
     closefrom(kControlFd + 1);
     int null_fd = open("/dev/null", O_RDWR);
     if (null_fd < 0) return;
@@ -60,14 +68,14 @@ void VolunteerForOomKill() {
 [[noreturn]] void BecomeExecutable(const Launch& launch) {
     if (launch.lifetime == Lifetime::kEndsWithParent) {
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != launch.parent) _exit(1);
+        if (getppid() != launch.parent) _exit(kFailureStatus);
     }
     (void)setsid();
     ResetSignals();
     ArrangeDescriptors(launch.control_fd);
     VolunteerForOomKill();
     execl(launch.path, "agri_backup", "server", launch.mode, static_cast<char*>(nullptr));
-    _exit(127);
+    _exit(kFailureStatus);
 }
 
 // The server's handlers must not run in the child, where they would act on shared memory.

@@ -157,6 +157,15 @@ base::Result<std::unique_ptr<Repository>> Repository::OpenWith(
     return repository;
 }
 
+base::Status Repository::CheckSame() const {
+    AGRI_ASSIGN(const Descriptor there, ReadDescriptor(*storage_));
+    if (there.repository_id == repository_id_) return {};
+    return MakeError(ErrorCode::kConflict, "{} holds another repository than before",
+                     storage_->Describe())
+        .WithDetail("The repository was removed, and a new one was made in its place.")
+        .WithHint("If that was meant, take a backup into the new one; else bring the former back.");
+}
+
 uint32_t Repository::current_key_version() const {
     return keyring_ ? keyring_->current_version() : 0;
 }

@@ -38,6 +38,10 @@ class Repository final : public SealingContext {
     static base::Result<std::unique_ptr<Repository>> Open(std::unique_ptr<storage::Storage> storage,
                                                           const RepositoryOptions& options);
 
+    // Whether this repository still stands there: kNotInitialized when none does, kConflict when
+    // another was made in its place, which this one's keys do not open.
+    base::Status CheckSame() const;
+
     storage::Storage& storage() const { return *storage_; }
     const RepositoryId& repository_id() const override { return repository_id_; }
     codec::SealingMethod method() const override { return method_; }

@@ -48,17 +48,6 @@ std::string DescribeOrigin(const format::WalIndex& index) {
                        base::FormatTime(archived));
 }
 
-base::Error DifferentContent(const format::WalIndex& there, const format::WalIndex& ours) {
-    return MakeError(ErrorCode::kConflict, "WAL file \"{}\" is already archived with other content",
-                     ours.name())
-        .WithDetail(fmt::format("In the archive: {}. To be archived: {}. Nothing was overwritten.",
-                                DescribeOrigin(there), DescribeOrigin(ours)))
-        .WithHint(
-            "Two servers write under one cluster name, or this one was restored or copied and "
-            "repeats a timeline. \"agri_backup lineage\" shows who writes here and settles it; a "
-            "clone needs a cluster name of its own.");
-}
-
 // What Put says when an object stands there already.
 base::Result<WalPut> CompareWithArchived(const Incarnation& incarnation,
                                          const base::WalFileName& file,
@@ -73,7 +62,9 @@ base::Result<WalPut> CompareWithArchived(const Incarnation& incarnation,
             fmt::format("could not compare WAL file \"{}\" with the archived one", file.name));
     if (there->index.sha256() != ours.sha256() ||
         there->index.plain_length() != ours.plain_length())
-        return DifferentContent(there->index, ours);
+        return DifferentContent(
+            there->index,
+            fmt::format("To be archived: {}. Nothing was overwritten.", DescribeOrigin(ours)));
     AGRI_TRY(incarnation.repository().storage().EnsureDurable(incarnation.keys().Wal(file)));
     return WalPut{storage::PutOutcome::kExists, 0, std::move(there->index)};
 }
@@ -101,6 +92,16 @@ base::WalFileName HistoryName(base::TimelineId timeline) {
 }
 
 }  // namespace
+
+base::Error DifferentContent(const format::WalIndex& there, std::string_view ours) {
+    return MakeError(ErrorCode::kConflict, "WAL file \"{}\" is already archived with other content",
+                     there.name())
+        .WithDetail(fmt::format("In the archive: {}. {}", DescribeOrigin(there), ours))
+        .WithHint(
+            "Two servers write under one cluster name, or this one was restored or copied and "
+            "repeats a timeline. \"agri_backup lineage\" shows who writes here and settles it; a "
+            "clone needs a cluster name of its own.");
+}
 
 WalArchive::WalArchive(const Incarnation& incarnation) : incarnation_(&incarnation) {}
 

@@ -39,6 +39,10 @@ struct WalSurvey {
     uint64_t foreign_names = 0;  // not ours, or not where they belong: never read, never removed
 };
 
+// kConflict: what is archived as `there` is not what a server has under that name. `ours` are
+// sentences about the latter.
+base::Error DifferentContent(const format::WalIndex& there, std::string_view ours);
+
 // Thread-safe. The incarnation must outlive it.
 class WalArchive {
    public:

@@ -55,7 +55,7 @@ base::Status CompleteWalIndex(const base::WalFileName& file, base::ByteView cont
         index.clear_restore_points();
         index.clear_timeline_switches();
         index.clear_tail_fragment();
-        index.set_scan_problem("it has more facts than an index holds");
+        if (index.scan_problem().empty()) index.set_scan_problem(std::string(kTooManyFacts));
     }
     index.set_kind(ToWalKind(file.kind));
     index.set_name(file.name);

@@ -16,6 +16,7 @@ inline constexpr uint64_t kMaxWalFileBytes = 1u << 30;
 // Facts beyond this size are left out, and scan_problem says so: archiving must go on even if
 // somebody fills a segment with restore points.
 inline constexpr size_t kMaxWalFactsBytes = 2u << 20;
+inline constexpr std::string_view kTooManyFacts = "it has more facts than an index holds";
 
 format::WalKind ToWalKind(base::WalFileKind kind);
 

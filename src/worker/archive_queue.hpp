@@ -67,7 +67,8 @@ class ArchiveQueue {
     std::optional<ArchiveWork> TakeProbe();
     void FinishDurable(const ArchiveWork& work, const FileStamp& stamp);
     void FinishFailed(const ArchiveWork& work, ArchiveFailure failure, base::MonotonicTime now);
-    // Done without a verdict: the settings changed meanwhile. It will be taken again.
+    // Done without a verdict: the settings or the repository changed meanwhile. It will be taken
+    // again.
     void FinishVoid(const ArchiveWork& work) { in_work_.erase(work.name); }
 
     bool IsDurable(const std::string& name) const { return durable_.count(name) > 0; }

@@ -41,6 +41,12 @@ FailureScope ScopeOf(ErrorCode code) {
     }
 }
 
+Error Explained(Error error) {
+    if (error.code == ErrorCode::kNotInitialized || error.code == ErrorCode::kNotFound)
+        error.hint = kInitHint;
+    return error;
+}
+
 }  // namespace
 
 struct ArchiveTarget::Opened {
@@ -66,6 +72,7 @@ Result<ArchiveTarget::OpenedPtr> ArchiveTarget::OpenUnlocked() {
     auto opened = std::make_shared<Opened>();
     AGRI_ASSIGN(opened->repository,
                 engine::OpenRepository(settings_.repositories.at(0), context_, data_directory_));
+    NoteRepository(*opened->repository);
     AGRI_ASSIGN(repo::Incarnation incarnation,
                 repo::Incarnation::Open(*opened->repository, settings_.cluster, identity_));
     opened->incarnation.emplace(std::move(incarnation));
@@ -74,14 +81,32 @@ Result<ArchiveTarget::OpenedPtr> ArchiveTarget::OpenUnlocked() {
     return opened;
 }
 
+void ArchiveTarget::NoteRepository(const repo::Repository& repository) {
+    if (repository_id_ && *repository_id_ != repository.repository_id()) {
+        ++generation_;
+        environment_.log->warn(
+            "{} holds a new repository: nothing that was archived before is in it, and it restores "
+            "nothing before it has a backup",
+            repository.storage().Describe());
+    }
+    repository_id_ = repository.repository_id();
+}
+
+// What was opened earlier is of use only while the same repository stands there: with the keys of
+// one that is gone, nothing may be written into its successor.
 Result<ArchiveTarget::OpenedPtr> ArchiveTarget::Open() {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (const OpenedPtr earlier = opened_) {
+        lock.unlock();
+        base::Status same = earlier->repository->CheckSame();
+        if (same) return earlier;
+        Drop(earlier);
+        if (same.error().code != ErrorCode::kConflict) return Explained(std::move(same).error());
+        lock.lock();
+    }
     Result<OpenedPtr> opened = OpenUnlocked();
-    if (opened) return opened;
-    Error error = std::move(opened).error();
-    if (error.code == ErrorCode::kNotInitialized || error.code == ErrorCode::kNotFound)
-        error.hint = kInitHint;
-    return error;
+    if (!opened) return Explained(std::move(opened).error());
+    return opened;
 }
 
 Result<std::shared_ptr<engine::WalPusher>> ArchiveTarget::Claim(Opened& opened,
@@ -106,6 +131,22 @@ void ArchiveTarget::Drop(const OpenedPtr& opened) {
     if (opened_ == opened) opened_.reset();
 }
 
+// What failed for the storage's sake is tried again with the repository opened anew.
+ArchiveFailure ArchiveTarget::Failed(const OpenedPtr& opened, Error error) {
+    const FailureScope scope = ScopeOf(error.code);
+    if (scope == FailureScope::kStorage) Drop(opened);
+    return {std::move(error), scope};
+}
+
+// Before anything is acknowledged: what was written is worth nothing if the repository it was
+// written for is gone.
+std::optional<ArchiveFailure> ArchiveTarget::ConfirmSame(const OpenedPtr& opened) {
+    base::Status same = opened->repository->CheckSame();
+    if (same) return std::nullopt;
+    Drop(opened);
+    return ArchiveFailure{Explained(std::move(same).error()), FailureScope::kStorage};
+}
+
 // By pg_control: it says "in production" before the archiver asks for what a promotion wrote.
 bool ArchiveTarget::IsInRecovery() const {
     auto image = engine::ReadControlImage(data_directory_, context_.cancel);
@@ -127,16 +168,14 @@ std::optional<ArchiveFailure> ArchiveTarget::Await(const std::string& name,
     index.set_host(repo::HostName());
     auto there =
         repo::WalArchive(*(*opened)->incarnation).Confirm(index, *content, environment_.clock);
-    if (there && *there) return std::nullopt;
+    if (there && *there) return ConfirmSame(*opened);
     if (there)
         return ArchiveFailure{
             Error(ErrorCode::kBusy, fmt::format("the primary has not archived \"{}\" yet", name))
                 .WithDetail("A standby writes no WAL into the repository, and keeps this file.")
                 .WithHint("Look at agri_backup.status on the primary."),
             FailureScope::kFile};
-    const FailureScope scope = ScopeOf(there.error().code);
-    if (scope == FailureScope::kStorage) Drop(*opened);
-    return ArchiveFailure{std::move(there).error(), scope};
+    return Failed(*opened, std::move(there).error());
 }
 
 // The server marks a history file as ready only if it archived when the timeline began, which an
@@ -174,12 +213,10 @@ std::optional<ArchiveFailure> ArchiveTarget::Push(const base::WalFileName& file,
     base::Status pushed = PushHistory(**opened, **pusher, file.timeline);
     if (pushed) {
         auto result = (*pusher)->Push(path, context_);
-        if (result) return std::nullopt;
+        if (result) return ConfirmSame(*opened);
         pushed = std::move(result).error();
     }
-    const FailureScope scope = ScopeOf(pushed.error().code);
-    if (scope == FailureScope::kStorage) Drop(*opened);
-    return ArchiveFailure{std::move(pushed).error(), scope};
+    return Failed(*opened, std::move(pushed).error());
 }
 
 std::optional<Error> ArchiveTarget::SaveUnfinished() {
@@ -195,6 +232,7 @@ std::optional<Error> ArchiveTarget::SaveUnfinished() {
     const std::string name = segment.FileName(segment_size());
     auto saved = (*pusher)->PushUnfinished("pg_wal/" + name, true, context_);
     if (!saved) return std::move(saved).error();
+    if (auto failure = ConfirmSame(*opened)) return std::move(failure->error);
     environment_.log->info("saved unfinished WAL segment {} up to {}", name, saved->end.ToString());
     return std::nullopt;
 }
@@ -215,7 +253,7 @@ Result<nlohmann::json> ArchiveTarget::Describe() {
     AGRI_ASSIGN(OpenedPtr opened, Open());
     auto document =
         engine::DescribeRepository(*opened->incarnation, settings_.repositories.at(0), context_);
-    if (!document && ScopeOf(document.error().code) == FailureScope::kStorage) Drop(opened);
+    if (!document) return Failed(opened, std::move(document).error()).error;
     return document;
 }
 

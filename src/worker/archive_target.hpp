@@ -1,6 +1,7 @@
 // The repository as archiving sees it: opened when it is needed, the writer claim in force before
 // the first write, dropped after a failure and opened anew (a storage that vanished stays so for
-// good).
+// good). Before and after each piece of work it is made sure that the same repository still stands
+// there.
 #pragma once
 
 #include <memory>
@@ -34,6 +35,9 @@ class ArchiveTarget {
     base::Result<nlohmann::json> Describe();
     // 0 while the repository was never open.
     size_t key_slots() const { return key_slots_; }
+    // Rises when another repository stands where the former was: nothing that was done before is
+    // in it.
+    uint64_t generation() const { return generation_; }
     const engine::Settings& settings() const { return settings_; }
     uint64_t segment_size() const { return identity_.wal_segment_size; }
 
@@ -42,6 +46,9 @@ class ArchiveTarget {
     using OpenedPtr = std::shared_ptr<Opened>;
     base::Result<OpenedPtr> Open();
     base::Result<OpenedPtr> OpenUnlocked();
+    void NoteRepository(const repo::Repository& repository);
+    ArchiveFailure Failed(const OpenedPtr& opened, base::Error error);
+    std::optional<ArchiveFailure> ConfirmSame(const OpenedPtr& opened);
     base::Result<std::shared_ptr<engine::WalPusher>> Claim(Opened& opened,
                                                            base::TimelineId timeline);
     void Drop(const OpenedPtr& opened);
@@ -57,6 +64,8 @@ class ArchiveTarget {
     const engine::Context context_;
     std::mutex mutex_;  // held while opening and claiming
     OpenedPtr opened_;
+    std::optional<repo::RepositoryId> repository_id_;  // of what was opened last
+    std::atomic<uint64_t> generation_{0};
     std::atomic<uint32_t> newest_timeline_{0};  // of what was to be written; 0: nothing yet
     std::atomic<size_t> key_slots_{0};
 };

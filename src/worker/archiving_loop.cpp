@@ -50,6 +50,7 @@ void ArchivingLoop::Configure(ServerConfig config) {
     queue_.StartOver(environment_.clock.Monotonic());
     was_open_ = false;
     target_.reset();
+    generation_ = 0;
     if (!config_.settings) {
         status_.Failed("", config_.settings.error());
         LogFailure("", config_.settings.error());

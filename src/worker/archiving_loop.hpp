@@ -51,10 +51,12 @@ class ArchivingLoop {
         ArchiveWork work;
         FileStamp stamp;  // of the file before it was read
         std::shared_ptr<ArchiveTarget> target;
+        uint64_t generation = 0;  // the target's, before the work began
         std::optional<ArchiveFailure> failure;
     };
     static void Do(Outcome& outcome, base::Logger& log);
     void FinishWork(Outcome outcome);
+    void NoticeNewRepository();
     void LogFailure(const std::string& name, const base::Error& error);
 
     void Handle(const ClientRequest& request);
@@ -87,6 +89,7 @@ class ArchivingLoop {
     ArchivingStatus status_;
     ReadyWatch ready_watch_;
     std::shared_ptr<ArchiveTarget> target_;  // none while the settings are unusable
+    uint64_t generation_ = 0;                // of the target, as far as it was noticed
     bool was_open_ = false;                  // the target answered at least once
     bool is_clone_ = false;
     bool archiver_seen_ = false;

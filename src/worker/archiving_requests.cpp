@@ -43,7 +43,7 @@ void ArchivingLoop::BeginWork() {
 void ArchivingLoop::Submit(const ArchiveWork& work) {
     auto stamp = work.IsProbe() ? std::nullopt : StampOf(WalPath(work.name));
     auto outcome = std::make_shared<Outcome>(
-        Outcome{work, stamp.value_or(FileStamp{}), target_, std::nullopt});
+        Outcome{work, stamp.value_or(FileStamp{}), target_, target_->generation(), std::nullopt});
     pool_.Run([this, outcome] {
         Do(*outcome, *environment_.log);
         mailbox_.Post([this, outcome] { FinishWork(std::move(*outcome)); });
@@ -66,9 +66,18 @@ void ArchivingLoop::Do(Outcome& outcome, base::Logger& log) {
     }
 }
 
+// Nothing is known to be durable in a repository that was made in another's place.
+void ArchivingLoop::NoticeNewRepository() {
+    if (!target_ || target_->generation() == generation_) return;
+    generation_ = target_->generation();
+    queue_.StartOver(environment_.clock.Monotonic());
+    report_.NoteChange();
+}
+
 void ArchivingLoop::FinishWork(Outcome outcome) {
     const std::string& name = outcome.work.name;
-    if (outcome.target != target_) {
+    NoticeNewRepository();
+    if (outcome.target != target_ || outcome.generation != generation_) {
         queue_.FinishVoid(outcome.work);
         if (!outcome.work.IsProbe() || !target_) return;
         if (auto probe = queue_.TakeProbe()) Submit(*probe);
@@ -178,6 +187,7 @@ void ArchivingLoop::HandleStopped(const ClientRequest& request) {
 }
 
 void ArchivingLoop::AnswerWaiting() {
+    NoticeNewRepository();
     const auto refusal = Refusal();
     const auto now = environment_.clock.Monotonic();
     for (const std::string& name : waiting_.Names(server_)) {

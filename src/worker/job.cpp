@@ -86,10 +86,9 @@ Status Job::Open() {
 }
 
 // A server whose WAL another one's claim keeps out of the repository learns that at once, not after
-// it copied everything. Taking a claim is left to the archiving process, which does it alone.
+// it copied everything; and one that lost the claim meanwhile commits nothing. Taking a claim is
+// left to the archiving process, which does it alone.
 Status Job::CheckClaim() {
-    AGRI_ASSIGN(const engine::ClusterFacts facts, inputs_.session.Facts());
-    if (facts.in_recovery) return {};  // the primary archives, and has the claim
     AGRI_ASSIGN(const auto current, repo::CurrentClaim(*incarnation_));
     if (!current) return {};
     auto claim =
@@ -129,7 +128,12 @@ Result<Message> Job::Backup() {
             .WithHint("Run \"agri_backup adopt\" if it shall be the one that writes.");
     AGRI_ASSIGN(engine::BackupRequest request, ReadBackupRequest());
     AGRI_TRY(Open());
-    AGRI_TRY(CheckClaim());
+    AGRI_ASSIGN(const engine::ClusterFacts facts, inputs_.session.Facts());
+    // Of a standby the primary archives the WAL, and has the claim.
+    if (!facts.in_recovery) {
+        AGRI_TRY(CheckClaim());
+        request.before_commit = [this] { return CheckClaim(); };
+    }
     if (!Field("schedule").empty()) return ScheduledBackup(request);
     AGRI_ASSIGN(auto header, engine::RunBackup(*incarnation_, inputs_.session, request, context_));
     return BackupDone(header);

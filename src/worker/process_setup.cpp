@@ -43,6 +43,11 @@ base::CancelToken& PrepareProcess() {
     struct sigaction action {};
     action.sa_handler = [](int) { SignalToken().Cancel(); };
     sigaction(SIGTERM, &action, nullptr);
+    // The spawner blocked it until now.
+    sigset_t handled;
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
     for (int ignored : {SIGPIPE, SIGHUP, SIGINT}) signal(ignored, SIG_IGN);
     return SignalToken();
 }

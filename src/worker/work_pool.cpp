@@ -3,20 +3,15 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <new>
 #include <system_error>
 
 namespace agri::worker {
 
-namespace {
-
-constexpr int kOutOfMemoryStatus = 3;
-
-}  // namespace
-
 void ExitOutOfMemory(base::Logger& log) {
     log.critical("out of memory: exiting; work that was not acknowledged will be done again");
-    _exit(kOutOfMemoryStatus);
+    _exit(EXIT_FAILURE);
 }
 
 WorkPool::~WorkPool() {

@@ -5,6 +5,7 @@
 
 #include "engine/lease_keeper.hpp"
 #include "engine/test_cluster.hpp"
+#include "repo/descriptor.hpp"
 #include "repo/lease.hpp"
 
 namespace agri::engine {
@@ -138,7 +139,7 @@ TEST_F(BackupTest, RunBackup_TablespacesWalAndConfiguration_AreRoots) {
     cluster.Write("pg_tblspc/16391/" + version + "/5/16401", "in place");
     std::filesystem::rename(cluster.Path("pg_wal"), cluster.Outside("wal"));
     cluster.Link("pg_wal", cluster.Outside("wal"));
-    test::TestCluster::WriteFile(cluster.Outside("wal/000000010000000000000020"), "wal");
+    test::TestCluster::WriteFile(cluster.Outside("wal/00000001000000000000001F"), "wal");
     test::TestCluster::WriteFile(cluster.Outside("etc/postgresql.conf"), "port = 5433\n");
     server.facts.config_files = {{"config_file", cluster.Outside("etc/postgresql.conf")},
                                  {"hba_file", cluster.Path("pg_hba.conf")},
@@ -163,7 +164,7 @@ TEST_F(BackupTest, RunBackup_TablespacesWalAndConfiguration_AreRoots) {
     EXPECT_EQ(backup.entries.at("0:pg_tblspc/16390").link_target(), space);
     EXPECT_EQ(backup.entries.at("0:pg_wal").type(), repo::format::DIRECTORY);
     EXPECT_TRUE(backup.Has("pg_wal/archive_status"));
-    EXPECT_FALSE(backup.Has("pg_wal/000000010000000000000020"));
+    EXPECT_FALSE(backup.Has("pg_wal/00000001000000000000001F"));
     EXPECT_EQ(backup.files.at("0:tablespace_map"), server.tablespace_map);
     EXPECT_NE(context.log().find("missing.conf"), std::string::npos);
 }
@@ -223,6 +224,43 @@ TEST_F(BackupTest, RunBackup_WalNotArchived_NamesTheSegment) {
     EXPECT_NE(header.error().message.find("000000010000000000000020"), std::string::npos)
         << header.error().message;
     EXPECT_FALSE(header.error().hint.empty());
+    ExpectNothingLeft();
+}
+
+// Another server of the same name and timeline was faster: its WAL leads nowhere from this backup.
+TEST_F(BackupTest, RunBackup_AnothersWalIsArchived_Refused) {
+    server.on_stop = [&]() -> base::Status {
+        cluster.Write("pg_wal/000000010000000000000020", std::string(test::kTestSegmentBytes, 'w'));
+        return {};
+    };
+    auto header = Run();
+    ASSERT_FALSE(header);
+    EXPECT_EQ(header.error().code, ErrorCode::kConflict);
+    EXPECT_NE(header.error().message.find("000000010000000000000020"), std::string::npos)
+        << header.error().message;
+    ExpectNothingLeft();
+}
+
+TEST_F(BackupTest, RunBackup_RefusedBeforeTheCommit_LeavesNothing) {
+    request.before_commit = [&]() -> base::Status {
+        EXPECT_FALSE(Packs().empty());
+        EXPECT_EQ(server.stops, 1);
+        return base::Error(ErrorCode::kConflict, "another server writes");
+    };
+    EXPECT_EQ(Run().error().message, "another server writes");
+    ExpectNothingLeft();
+}
+
+TEST_F(BackupTest, RunBackup_RepositoryMadeAnewMeanwhile_CommitsNothing) {
+    server.on_stop = [&]() -> base::Status {
+        const repo::Descriptor other{{std::byte{1}}, repository.repository().method(), {}};
+        const std::string text = other.Serialize();
+        const base::ByteView bytes = base::AsBytes(text);
+        repository.disk->Overwrite(std::string(repo::layout::kDescriptor),
+                                   {bytes.begin(), bytes.end()});
+        return {};
+    };
+    EXPECT_EQ(Run().error().code, ErrorCode::kConflict);
     ExpectNothingLeft();
 }
 

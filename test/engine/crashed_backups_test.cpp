@@ -6,6 +6,7 @@
 
 #include "engine/test_cluster.hpp"
 #include "repo/catalog.hpp"
+#include "storage/forwarding_storage.hpp"
 
 namespace agri::engine {
 namespace {
@@ -23,7 +24,11 @@ constexpr const char* kCrashed = "20261124T203501Z-full-0001";
 
 class CrashedBackupsTest : public testing::Test {
    protected:
-    void Remove() { RemoveCrashedBackups(repository.incarnation(), kOwn, lease, context.get()); }
+    explicit CrashedBackupsTest(bool is_encrypted = true) : repository(is_encrypted) {}
+
+    void Remove() {
+        Must(RemoveCrashedBackups(repository.incarnation(), kOwn, lease, context.get()));
+    }
     void PutIntent(const std::string& id) {
         repo::format::BackupIntent intent;
         intent.set_backup_id(id);
@@ -168,6 +173,24 @@ TEST_F(CrashedBackupsTest, StorageFailsAtAnyOperation_NextTimeAllIsRemoved) {
     }
 }
 
+TEST_F(CrashedBackupsTest, LeaseTakenOver_IsAnErrorAndNothingIsRemoved) {
+    PutIntent(kCrashed);
+    PutPack(1);
+    // As if this process had slept: its lease expired, and another one's has been renewed since.
+    for (const std::string& key :
+         repository.Keys(repository.incarnation().keys().LeaseFolder("backup")))
+        repository.disk->Erase(key);
+    auto other = Must(repo::LeaseGuard::Acquire(repository.incarnation(), {.name = "backup"},
+                                                repository.clock, base::SystemRandom()));
+    for (int i = 0; i < 3; ++i) Must(other->Renew());
+    const auto removed = RemoveCrashedBackups(repository.incarnation(), kOwn, lease, context.get());
+    ASSERT_FALSE(removed);
+    EXPECT_EQ(removed.error().code, ErrorCode::kConflict);
+    EXPECT_THAT(removed.error().message, HasSubstr("the backup lost its lease"));
+    EXPECT_THAT(Packs(), SizeIs(1));
+    EXPECT_THAT(Intents(), ElementsAre(kCrashed));
+}
+
 TEST_F(CrashedBackupsTest, Cancelled_LeavesTheRestForTheNext) {
     PutIntent(kCrashed);
     PutPack(1);
@@ -175,6 +198,45 @@ TEST_F(CrashedBackupsTest, Cancelled_LeavesTheRestForTheNext) {
     Remove();
     EXPECT_THAT(Packs(), SizeIs(1));
     EXPECT_THAT(Intents(), ElementsAre(kCrashed));
+}
+
+// Calls back before packs are listed.
+class SlowListing final : public test::ForwardingStorage {
+   public:
+    SlowListing(std::unique_ptr<storage::Storage> inner, std::function<void()> before_packs)
+        : ForwardingStorage(std::move(inner)), before_packs_(std::move(before_packs)) {}
+    base::Status List(
+        std::string_view prefix,
+        const std::function<base::Status(const storage::ObjectInfo&)>& visit) override {
+        if (prefix.find("packs") != std::string_view::npos) before_packs_();
+        return ForwardingStorage::List(prefix, visit);
+    }
+
+   private:
+    const std::function<void()> before_packs_;
+};
+
+class CrashedBackupsRaceTest : public CrashedBackupsTest {
+   protected:
+    CrashedBackupsRaceTest() : CrashedBackupsTest(false) {}
+};
+
+// Its process slept between taking the lease and putting its intent, and goes on now.
+TEST_F(CrashedBackupsRaceTest, SleeperWakesWhileListing_NoPackGoesOfWhatMayCommit) {
+    const std::string sleeper = "20261124T203501Z-full-0002";
+    auto storage =
+        std::make_unique<SlowListing>(std::make_unique<test::MemoryStorage>(repository.disk), [&] {
+            PutIntent(sleeper);
+            PutPack(2);
+        });
+    auto opened = Must(
+        repo::Repository::Open(std::move(storage), {.uri = "memory:", .encryption_off = true}));
+    const auto incarnation = Must(repo::Incarnation::OpenNewest(*opened, "main"));
+    PutIntent(kCrashed);
+    Must(RemoveCrashedBackups(incarnation, kOwn, lease, context.get()));
+    EXPECT_THAT(Packs(), IsEmpty());
+    EXPECT_FALSE(MayCommit(sleeper));
+    EXPECT_THAT(Intents(), IsEmpty());
 }
 
 }  // namespace

@@ -66,6 +66,16 @@ TEST_F(RepositoryTest, Init_Unsealed_WorksOnlyWhenSaidSo) {
     EXPECT_EQ(CodeOf(Init(Options())), ErrorCode::kConflict);
 }
 
+TEST_F(RepositoryTest, CheckSame_RemovedAndMadeAnew_SaysWhich) {
+    auto repository = MakeRepository();
+    EXPECT_TRUE(repository->CheckSame());
+    for (const auto& [key, object] : disk->Snapshot()) disk->Erase(key);
+    EXPECT_EQ(repository->CheckSame().error().code, ErrorCode::kNotInitialized);
+    auto successor = MakeRepository();
+    EXPECT_EQ(repository->CheckSame().error().code, ErrorCode::kConflict);
+    EXPECT_TRUE(successor->CheckSame());
+}
+
 TEST_F(RepositoryTest, Init_ForeignContent_IsRefusedAndUntouched) {
     disk->Overwrite("PG_VERSION", base::Bytes(3));
     auto made = Init(Options());

@@ -2,6 +2,7 @@
 # what is the matter. A canary session runs through every fault.
 use strict;
 use warnings;
+use File::Path 'remove_tree';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -123,6 +124,28 @@ my %listed = map { $_ => 1 } map { $_->{backup_id} } @{ cli_json($node, 'info')-
 is(join(' ', sort keys %listed), join(' ', sort $first, $backup), 'the killed one is no backup');
 cli_ok($node, 'the others are whole', 'verify');
 is(scalar(grep { -e } @left), 0, 'no pack of it is left');
+
+# A backup that is not waited for is known by its identifier all the same, and who runs it is said.
+kill 'STOP', $pid;
+my ($code_now, $named, $notice) = $node->psql('postgres', 'SET agri_backup.wait_limit = 0; SELECT agri_backup_now()');
+like($named, qr/^\d{8}T\w+-full-\w+$/, 'with no time to wait, the identifier is returned');
+like($notice, qr/NOTICE:.*backup \Q$named\E goes on/, 'and it is said that the backup goes on');
+my $worker = $node->safe_psql('postgres', "SELECT worker_pid FROM agri_backup.jobs() WHERE state = 'running'");
+(undef, undef, $notice) = $node->psql('postgres', 'SELECT agri_backup_now()');
+like($notice, qr/another backup is running.*Process $worker runs backup \Q$named\E/s, 'another one is told which process runs it');
+kill 'CONT', $pid;
+wait_for('that backup to be over', sub {
+    $node->safe_psql('postgres', "SELECT count(*) FROM agri_backup.jobs() WHERE state = 'running'") == 0 });
+
+# The repository is removed, as a mounted folder is emptied, and made anew: WAL and backups go into the new one.
+remove_tree($of->{folder}, { keep_root => 1 });
+$node->safe_psql('postgres', 'SELECT agri_init()');
+wait_archived($node);
+my $of_new = backup_now($node);
+is(join(' ', map { $_->{backup_id} } @{ cli_json($node, 'info')->{backups} }), $of_new, 'a repository that is made anew has the new backup alone');
+cli_ok($node, 'all of it can be read', 'verify');
+like(slurp_file($node->logfile), qr/holds a new repository/, 'the log tells of it');
+sings('repository made anew');
 
 # The supervisor is ended: it comes back, and archiving never stopped.
 my $supervisor = status('supervisor_pid');

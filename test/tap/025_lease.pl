@@ -76,7 +76,10 @@ for my $case ([ $primary, $standby ], [ $standby, $primary ])
     wait_for('every thread of it to be stopped', sub { is_asleep($job) });
     my $running = cli_json($primary, 'info')->{running}[0];
     is($running->{pid}, $job, "$title: its backup is under way");
-    my $taken = end_backup(begin_backup($other));
+    my $waiting = begin_backup($other);
+    wait_for('a job that has no backup yet', sub { canary_sings($canary); $waiting->{run}->pump_nb; return running($other) });
+    is($other->safe_psql('postgres', "SELECT agri_cancel('')"), 'f', "$title: no name is the name of no backup");
+    my $taken = end_backup($waiting);
     like($taken, qr/^\d{8}T\w+-full-\w+$/, "$title: the other server takes over and backs up");
     push @acknowledged, $taken;
     is(kill('CONT', $job), 1, "$title: it goes on");

@@ -148,6 +148,25 @@ TEST_F(ArchivingProcessTest, Archive_StorageGone_FailsThenWakesWhenItIsBack) {
     EXPECT_TRUE(state["failing_since"].is_null());
 }
 
+// What was archived ahead of the archiver's question is not in a repository made anew since.
+TEST_F(ArchivingProcessTest, Archive_RepositoryMadeAnew_NothingIsRememberedOfTheFormer) {
+    cluster_.Init();
+    Start();
+    for (uint64_t number = 3; number < 7; ++number) cluster_.PutSegment(number);
+    EXPECT_EQ(Ask(WorkerCluster::SegmentName(3)).verb, "DURABLE");
+    cluster_.SetDone(WorkerCluster::SegmentName(3));
+    AwaitState([](const auto& s) { return s["archived_count"] == 4; });
+    cluster_.Remake();
+    Peer client = Connect();
+    client.Send(Message("REFRESH"));  // as agri_init() does
+    EXPECT_EQ(client.Answer().verb, "DONE");
+    for (uint64_t number = 4; number < 7; ++number) {
+        const std::string name = WorkerCluster::SegmentName(number);
+        EXPECT_EQ(Ask(client, name).verb, "DURABLE");
+        EXPECT_EQ(cluster_.Archived(name), base::AsText(WorkerCluster::SegmentContent(number)));
+    }
+}
+
 TEST_F(ArchivingProcessTest, Archive_NotInitialised_FailsWithHintAndCreatesNothing) {
     Start();
     const Message failed = Ask(cluster_.PutSegment(3));

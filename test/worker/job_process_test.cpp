@@ -50,7 +50,37 @@ class JobProcessTest : public testing::Test {
         }
     }
 
+    // Answers until the job has ended; its last message.
+    Message ServeBackup(const std::function<void()>& before_stop = [] {}) {
+        Message message = session_->Next();
+        for (; message.verb != "DONE" && message.verb != "FAILED" && message.verb[0] != '(';
+             message = session_->Next()) {
+            if (message.verb == "STARTED") {
+                started_ = message.Get("backup");
+                EXPECT_TRUE(HasProgressFile());
+            }
+            if (message.verb == "FACTS") session_->Send(Facts());
+            if (message.verb == "START_BACKUP") {
+                label_ = message.Get("label");
+                session_->Send(
+                    Message("BACKUP_STARTED").Set("lsn", "0/2000028").Set("timeline", "1"));
+            }
+            if (message.verb == "RELATION") session_->Send(Message("RELATION").Set("name", ""));
+            if (message.verb == "STOP_BACKUP") {
+                before_stop();
+                ArchiveBackupsWal();
+                session_->Send(Message("BACKUP_STOPPED")
+                                   .Set("lsn", "0/2100100")
+                                   .Set("timeline", "1")
+                                   .Set("backup_label", "START WAL LOCATION: 0/2000028\n")
+                                   .Set("tablespace_map", ""));
+            }
+        }
+        return message;
+    }
+
     WorkerCluster cluster_;
+    std::string started_, label_;
     std::unique_ptr<Child> child_;
     std::optional<Peer> session_;
 };
@@ -72,31 +102,11 @@ TEST_F(JobProcessTest, Backup_ServerAnswers_CommittedAndDescribed) {
     cluster_.Init();
     cluster_.cluster().Write("base/5/16384", std::string(8192, '\0'));
     Start(Job("backup").Set("label", "nightly").Set("requested_by", "pgadmin"));
-    std::string started;
-    Message message = session_->Next();
-    for (; message.verb != "DONE" && message.verb != "FAILED" && message.verb[0] != '(';
-         message = session_->Next()) {
-        if (message.verb == "STARTED") {
-            started = message.Get("backup");
-            EXPECT_TRUE(HasProgressFile());
-        }
-        if (message.verb == "FACTS") session_->Send(Facts());
-        if (message.verb == "START_BACKUP") {
-            EXPECT_EQ(message.Get("label"), "nightly");
-            session_->Send(Message("BACKUP_STARTED").Set("lsn", "0/2000028").Set("timeline", "1"));
-        }
-        if (message.verb == "RELATION") session_->Send(Message("RELATION").Set("name", ""));
-        if (message.verb == "STOP_BACKUP") {
-            ArchiveBackupsWal();
-            session_->Send(Message("BACKUP_STOPPED")
-                               .Set("lsn", "0/2100100")
-                               .Set("timeline", "1")
-                               .Set("backup_label", "START WAL LOCATION: 0/2000028\n")
-                               .Set("tablespace_map", ""));
-        }
-    }
+    const Message message = ServeBackup();
     ASSERT_EQ(message.verb, "DONE") << message.Get("message") << " " << message.Get("detail");
-    EXPECT_EQ(message.Get("backup"), started);
+    const std::string started(message.Get("backup"));
+    EXPECT_EQ(started, started_);
+    EXPECT_EQ(label_, "nightly");
     EXPECT_EQ(child_->AwaitExit(), 0);
     const auto state = cluster_.State("state/repository.json");
     ASSERT_EQ(state["backups"].size(), 1u);
@@ -131,6 +141,23 @@ TEST_F(JobProcessTest, Backup_AnothersClaim_ConflictBeforeAnythingIsCopied) {
     const Message failed = session_->Next();
     EXPECT_EQ(failed.verb, "FAILED");
     EXPECT_EQ(failed.Get("code"), "conflict");
+}
+
+TEST_F(JobProcessTest, Backup_AnotherTakesTheClaimMeanwhile_CommitsNothing) {
+    cluster_.Init();
+    Must(repo::EnsureClaim(cluster_.Open(), cluster_.cluster().data(), base::TimelineId{1},
+                           base::SystemClock(), base::SystemRandom()));
+    Start(Job("backup"));
+    const Message failed = ServeBackup([&] {
+        repo::ClaimantIdentity other{"elsewhere", "machine", "/other", 1, 2, "boot"};
+        Must(repo::TakeClaim(cluster_.Open(), 2, other, base::TimelineId{1}, "adopt",
+                             base::SystemClock(), base::SystemRandom()));
+    });
+    EXPECT_EQ(failed.verb, "FAILED");
+    EXPECT_EQ(failed.Get("code"), "conflict");
+    EXPECT_NE(failed.Get("message").find("elsewhere"), std::string_view::npos)
+        << failed.Get("message");
+    EXPECT_TRUE(Must(repo::ListBackups(cluster_.Open())).empty());
 }
 
 TEST_F(JobProcessTest, Backup_SessionGoes_CancelledAndCleanedUp) {

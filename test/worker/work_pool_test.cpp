@@ -43,7 +43,7 @@ TEST(WorkPoolTest, Run_OutOfMemory_EndsTheProcessInOrder) {
         pause();
         return 0;
     });
-    EXPECT_EQ(child.AwaitExit(), 3);
+    EXPECT_EQ(child.AwaitExit(), 1);
 }
 
 TEST(MailboxTest, Post_FromAnotherThread_WakesAndRunsInOrder) {

@@ -28,6 +28,17 @@ class WorkerCluster {
         Must(repo::Incarnation::Register(*opened_->repository, "main", identity(),
                                          base::SystemClock()));
     }
+    // All that the mounted storage holds is removed.
+    void Wipe() {
+        opened_.reset();
+        for (const auto& entry : std::filesystem::directory_iterator(repository_path()))
+            std::filesystem::remove_all(entry);
+    }
+    // And a new repository is made in its place.
+    void Remake() {
+        Wipe();
+        Init();
+    }
     // The repository, as any other process would open it.
     repo::Incarnation Open() {
         opened_.emplace(*this);
