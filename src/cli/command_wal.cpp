@@ -86,7 +86,7 @@ int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& reques
 
 int PushOne(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
             const Session& session) {
-    auto result = pusher.Push(path, session.context());
+    auto result = engine::PushWalFile(pusher, path, session.context());
     return result ? kSuccess : Fail(options, result.error());
 }
 
