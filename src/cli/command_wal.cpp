@@ -7,6 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "engine/control_file.hpp"
+#include "engine/server_push.hpp"
 #include "engine/wal_fetch.hpp"
 #include "engine/wal_push.hpp"
 #include "repo/claim.hpp"
@@ -84,9 +85,18 @@ int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& reques
     return GoesOnWithout(request.name) && IsAbsence(error.code) ? kAbsent : kFetchError;
 }
 
+bool IsServersOwn(const std::string& folder) {
+    struct stat info {};
+    return stat((folder + "/global/pg_control").c_str(), &info) == 0 && info.st_uid == geteuid();
+}
+
+// The server runs archive_command in its data directory: what it pushes is under its claim. A file
+// that a person pushes is under that person's word.
 int PushOne(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
             const Session& session) {
-    auto result = engine::PushWalFile(pusher, path, session.context());
+    auto result = IsInDataDirectory() && IsServersOwn(".")
+                      ? engine::PushForServer(pusher.incarnation(), ".", path, session.context())
+                      : engine::PushWalFile(pusher, path, session.context());
     return result ? kSuccess : Fail(options, result.error());
 }
 

@@ -2,6 +2,7 @@
 # same guarantees, a dead server's pg_wal saved to its last commit, and a gap that an operator declares.
 use strict;
 use warnings;
+use Cwd ();
 use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -71,6 +72,38 @@ for my $path ($foreign->data_dir . "/pg_wal/$its", $foreign->data_dir . '/pg_wal
     isnt($code, 0, "another cluster's WAL is refused ($path)");
     like($err, qr/system/, 'and the message says whose it is');
 }
+# A history file does not say whose it is: the folder does, and nothing of it is stored.
+spew($foreign->data_dir . '/pg_wal/00000002.history', "1\t0/2000000\tno recovery target specified\n");
+for my $path ($foreign->data_dir . '/pg_wal/00000002.history', $foreign->data_dir . '/pg_wal')
+{
+    ($code, $out, $err) = cli($node, 'wal-push', $path);
+    is($code, 5, "its history is refused ($path)");
+    like($err, qr/Nothing was archived/, 'and the message says so');
+}
+is(`find '$of->{folder}' -name '00000002.history'`, '', 'which is true');
+($code, $out, $err) = cli($node, 'wal-push', $node->data_dir);
+is($code, 2, 'a data directory is no pg_wal');
+like($err, qr/holds no WAL file.*Push "\Q@{[ $node->data_dir ]}\E\/pg_wal"/s, 'but has one');
+
+# A copy of the server that is promoted while the original lives is no follower of it, by archive_command neither.
+$node->backup('copy');
+my $copy = PostgreSQL::Test::Cluster->new('copy');
+$copy->init_from_backup($node, 'copy');
+system_or_bail('rm', '-f', $copy->data_dir . '/agri_backup/claim');
+$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\nrestore_command = 'false'\n");
+$copy->set_recovery_mode;
+$copy->start;
+$copy->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'the copy does not recover';
+$copy->safe_psql('postgres', "INSERT INTO seeds VALUES (-1); SELECT pg_switch_wal()");
+ok($copy->poll_query_until('postgres', 'SELECT failed_count > 0 FROM pg_stat_archiver'), 'a promoted copy archives nothing');
+like(slurp_file($copy->logfile), qr/writer for cluster "\Q$of->{cluster}\E" is "\Q@{[ Cwd::realpath($node->data_dir) ]}\E"/, 'and is told who writes');
+is(`find '$of->{folder}' -name '00000002*'`, '', 'nothing of its timeline is in the archive');
+system_or_bail('mkdir', '-p', $copy->data_dir . '/agri_backup');
+spew($copy->data_dir . '/agri_backup/role', '{"role":"clone"}');
+ok(wait_for('the clone to be told', sub {
+    $copy->safe_psql('postgres', "SELECT pg_create_restore_point('x'), pg_switch_wal()");
+    return slurp_file($copy->logfile) =~ /restored as a clone/ }), 'a clone neither');
+$copy->stop('immediate');
 spew("$folder/README", 'no WAL');
 ($code, $out, $err) = cli($node, 'wal-push', "$folder/README");
 is($code, 2, 'what is no WAL file is refused');
