@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include "base/count.hpp"
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "engine/control_file.hpp"
 #include "engine/server_push.hpp"
 #include "engine/wal_fetch.hpp"
+#include "engine/wal_gap.hpp"
 #include "engine/wal_push.hpp"
 #include "repo/claim.hpp"
 
@@ -138,10 +140,28 @@ struct GapOptions {
     std::string from, to, reason;
 };
 
+void PrintGap(const CommonOptions& options, const repo::format::DeclaredGap& gap) {
+    const std::string from = base::Lsn{gap.from_lsn()}.ToString();
+    const std::string to = base::Lsn{gap.to_lsn()}.ToString();
+    if (options.json) {
+        Print("{}\n", base::ToIndented({{"format", 1},
+                                        {"timeline", gap.timeline()},
+                                        {"from_lsn", from},
+                                        {"to_lsn", to},
+                                        {"declared_by", gap.declared_by()},
+                                        {"reason", gap.reason()}}));
+        return;
+    }
+    Print(
+        "declared: WAL of timeline {} from {} to {} is lost ({})\n"
+        "A declaration is not taken back; WAL that turns up again can still be pushed.\n",
+        gap.timeline(), from, to, gap.reason());
+}
+
 int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     auto from = base::Lsn::Parse(given.from), to = base::Lsn::Parse(given.to);
     if (!from || !to || !(*from < *to))
-        return Fail(options, base::Error(base::ErrorCode::kInvalidArgument,
+        return Fail(options, base::Error(ErrorCode::kInvalidArgument,
                                          "--from and --to must be LSNs, --from the smaller")
                                  .WithHint("Write them as \"16/B3000000\"."));
     auto session = Session::Open(options);
@@ -155,10 +175,9 @@ int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     gap.set_declared_us((*session)->context().clock.Now().time_since_epoch().count());
     gap.set_declared_by(fmt::format("uid {}", getuid()));
     gap.set_reason(given.reason);
-    auto status = repo::WalArchive(**incarnation).DeclareGap(gap);
+    auto status = engine::DeclareGap(**incarnation, gap);
     if (!status) return Fail(options, status.error());
-    Print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline, given.from,
-          given.to, given.reason);
+    PrintGap(options, gap);
     return kSuccess;
 }
 

@@ -77,24 +77,6 @@ void AddHoles(const TimelineReport& timeline, Stretch needed, uint64_t size,
     }
 }
 
-Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archive) {
-    AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
-    std::vector<TimelineReport> timelines;
-    for (TimelineId id : ids) {
-        TimelineReport timeline{wal::TimelineHistory(id), {}, {}, {}};
-        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
-        timeline.ranges = std::move(survey.ranges);
-        timeline.partials = std::move(survey.partial_segments);
-        AGRI_ASSIGN(timeline.gaps, archive.Gaps(id));
-        // A lost or damaged history file is for verify to find: here the timeline stands alone.
-        if (auto text = archive.ReadHistory(id))
-            if (auto history = wal::TimelineHistory::Parse(id, *text))
-                timeline.history = std::move(*history);
-        timelines.push_back(std::move(timeline));
-    }
-    return timelines;
-}
-
 enum class End { kFirst, kLast };
 
 // Time of the range's first or last commit, null when not found nearby.
@@ -178,6 +160,24 @@ Status PlaceUnfinished(const repo::Incarnation& incarnation,
 json TimeOrNull(int64_t microseconds) {
     if (microseconds == 0) return nullptr;
     return base::FormatTime(base::WallTime(std::chrono::microseconds(microseconds)));
+}
+
+Result<std::vector<TimelineReport>> LoadTimelines(const repo::WalArchive& archive) {
+    AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
+    std::vector<TimelineReport> timelines;
+    for (TimelineId id : ids) {
+        TimelineReport timeline{wal::TimelineHistory(id), {}, {}, {}};
+        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
+        timeline.ranges = std::move(survey.ranges);
+        timeline.partials = std::move(survey.partial_segments);
+        AGRI_ASSIGN(timeline.gaps, archive.Gaps(id));
+        // A lost or damaged history file is for verify to find: here the timeline stands alone.
+        if (auto text = archive.ReadHistory(id))
+            if (auto history = wal::TimelineHistory::Parse(id, *text))
+                timeline.history = std::move(*history);
+        timelines.push_back(std::move(timeline));
+    }
+    return timelines;
 }
 
 std::vector<MissingWal> FindMissingWal(const std::vector<TimelineReport>& timelines,

@@ -190,6 +190,18 @@ sub gap_rows { $node->safe_psql('postgres', 'SELECT agri_refresh()');
 is(gap_rows(), "missing $from $to", 'lost WAL is shown as missing, and not declared by itself');
 ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $to, '--to', $from, '--reason', 'wrong way');
 is($code, 2, 'a gap that ends before it begins is refused');
+for my $case (
+    [ 'what is archived', $from, '7/0', qr/WAL segment \w{24} is archived, and not lost/, 'all' ],
+    [ 'what is not written yet', '7/0', '7/1000000', qr/is not missing/, 'early' ],
+    [ 'what has no reason', $from, $to, qr/without a reason/, ' ' ])
+{
+    my ($title, $first_lsn, $end_lsn, $message, $reason) = @$case;
+    ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $first_lsn, '--to', $end_lsn, '--reason', $reason);
+    is($code, 2, "$title is not declared lost");
+    like($err, $message, 'and the message says why');
+}
+($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 9, '--from', $from, '--to', $to, '--reason', 'no such timeline');
+is($code, 2, 'nor what is of a timeline that nobody knows');
 cli_ok($node, 'the gap is declared', 'wal-gap', '--timeline', 1, '--from', $from, '--to', $to, '--reason', 'disk died');
 cli_ok($node, 'declaring it again is success', 'wal-gap', '--timeline', 1, '--from', $from, '--to', $to, '--reason', 'disk died');
 ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $from, '--to', '7/0', '--reason', 'more');
