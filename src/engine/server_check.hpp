@@ -14,8 +14,13 @@ namespace agri::engine {
 // and still writes) uses the directory; OK when it is certainly or most likely free.
 base::Status CheckNoServer(const std::string& data_directory);
 
-// The same for the server that holds a claim, with a hint of what to do when it runs. OK also when it is of
-// another machine, where it cannot be looked for.
+// The same for the server that holds a claim, with a hint of what to do when it runs. OK also when
+// it is of another machine, where it cannot be looked for.
 base::Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint);
+
+// The same, for who takes that server's place from a data directory of its own: OK also when that
+// is the writer's.
+base::Status CheckOtherWriterStopped(const repo::format::WriterClaim& writer,
+                                     const std::string& data_directory, std::string hint);
 
 }  // namespace agri::engine
