@@ -44,6 +44,10 @@ class Session {
     const std::vector<engine::SettingsBuilder::Row>& sources() const { return sources_; }
     const engine::Context& context() const { return *context_; }
     engine::Progress& progress() { return progress_; }
+    // For who cannot wait long for storage; before the repository is opened.
+    void SetStoragePatience(std::chrono::milliseconds patience) {
+        context_->storage_patience = patience;
+    }
     // Opens the repository and the cluster's newest incarnation (or that number).
     base::Result<repo::Incarnation*> OpenIncarnation(std::optional<uint32_t> number = std::nullopt);
     // The newest one that holds the backup, unless a number is given.

@@ -1,8 +1,6 @@
 // `config`: what is in force and from where; `key create`: a new key file.
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
@@ -14,15 +12,36 @@ namespace agri::cli {
 
 namespace {
 
-// What provisioning that is repeated gets: the key stays, if it is one and nobody else can read it.
-int KeepKey(const std::string& path) {
-    std::string uri = "file://";
-    for (const char c : std::filesystem::absolute(path).string())
-        uri += c == '%' ? std::string("%25") : std::string(1, c);
-    auto key = repo::LoadUserKey(uri);
-    if (!key) return Fail({}, key.error());
-    Print("key {}: already there\n", path);
+int PrintKey(const CommonOptions& options, const std::string& path, bool is_new) {
+    if (options.json) {
+        Print("{}\n", base::ToIndented({{"format", 1}, {"key", path}, {"created", is_new}}));
+        return kSuccess;
+    }
+    if (!is_new) {
+        Print("key {}: already there\n", path);
+        return kSuccess;
+    }
+    Print(
+        "key written to {}\n"
+        "Keep a copy of it away from this machine: without it no backup can be restored.\n",
+        path);
+    if (geteuid() == 0) PrintBelongsToRoot("chown USER " + path);
     return kSuccess;
+}
+
+// Provisioning that is repeated keeps the key, if it is one and nobody else can read it; it may do
+// so where it can write nothing.
+int CreateKey(const CommonOptions& options, const std::string& place, bool if_missing) {
+    auto path = repo::PathOfKey(place);
+    if (!path) return Fail(options, path.error());
+    if (!if_missing || access(path->c_str(), F_OK) != 0) {
+        auto status = repo::CreateUserKeyFile(*path, base::SystemRandom());
+        if (status) return PrintKey(options, *path, true);
+        if (!if_missing || status.error().code != base::ErrorCode::kAlreadyExists)
+            return Fail(options, status.error());
+    }
+    auto key = repo::LoadUserKeyFile(*path);
+    return key ? PrintKey(options, *path, false) : Fail(options, key.error());
 }
 
 }  // namespace
@@ -51,7 +70,7 @@ void AddConfig(CLI::App& app, CommonOptions& options, Action& action) {
     });
 }
 
-void AddKey(CLI::App& app, CommonOptions&, Action& action) {
+void AddKey(CLI::App& app, CommonOptions& options, Action& action) {
     auto* command = app.add_subcommand("key", "make and look at keys");
     command->require_subcommand(1);
     auto* create = command->add_subcommand(
@@ -62,19 +81,8 @@ void AddKey(CLI::App& app, CommonOptions&, Action& action) {
     auto if_missing = std::make_shared<bool>(false);
     create->add_flag("--if-missing", *if_missing,
                      "succeed without a new key where FILE is a usable key already");
-    create->callback([&action, path, if_missing] {
-        action = [path, if_missing]() -> int {
-            auto status = repo::CreateUserKeyFile(*path, base::SystemRandom());
-            if (!status && status.error().code == base::ErrorCode::kAlreadyExists && *if_missing)
-                return KeepKey(*path);
-            if (!status) return Fail({}, status.error());
-            Print(
-                "key written to {}\n"
-                "Keep a copy of it away from this machine: without it no backup can be restored.\n",
-                *path);
-            if (geteuid() == 0) PrintBelongsToRoot("chown USER " + *path);
-            return kSuccess;
-        };
+    create->callback([&options, &action, path, if_missing] {
+        action = [&options, path, if_missing] { return CreateKey(options, *path, *if_missing); };
     });
 }
 

@@ -114,6 +114,15 @@ void PrintResult(const CommonOptions& options, const engine::RestoreResult& resu
     Print("start the server with:\n  {}\n", result.start_command);
 }
 
+// A damaged backup is not the end: an earlier one and the WAL since lead to the same moment.
+base::Error NameTheOthers(base::Error error) {
+    if (error.code == base::ErrorCode::kCorrupt)
+        error.hint += fmt::format(
+            "{}\"agri_backup info\" lists the backups; --backup restores from another one.",
+            error.hint.empty() ? "" : " ");
+    return error;
+}
+
 int Restore(const CommonOptions& options, const RestoreOptions& given) {
     auto session = Session::Open(options, given.target_directory);
     if (!session) return Fail(options, session.error());
@@ -128,7 +137,7 @@ int Restore(const CommonOptions& options, const RestoreOptions& given) {
     };
     auto result = engine::RunRestore(**incarnation, *request, (*session)->context());
     bar.reset();
-    if (!result) return Fail(options, result.error());
+    if (!result) return Fail(options, NameTheOthers(std::move(result).error()));
     PrintResult(options, *result);
     return kSuccess;
 }

@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include "base/count.hpp"
+#include "base/json.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "engine/control_file.hpp"
+#include "engine/server_push.hpp"
 #include "engine/wal_fetch.hpp"
+#include "engine/wal_gap.hpp"
 #include "engine/wal_push.hpp"
 #include "repo/claim.hpp"
 
@@ -16,16 +19,47 @@ namespace agri::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using base::ErrorCode;
 
-constexpr auto kStandbyPatience = 30s;  // how long a standby's fetch waits for storage to come back
-constexpr auto kStandbyRetry = 1s;
+// How long a standby's fetch asks an unreachable storage again. A promotion makes several fetches
+// one after another, and clients wait for its end.
+constexpr auto kStandbyPatience = 1s;
 
-// restore_command runs in the data directory. A standby streams when the archive has nothing: for
-// it an unreachable archive is "not there", else a blip would end the server. For recovery it is a
-// stop.
-bool IsStandby() { return access("standby.signal", F_OK) == 0; }
+bool IsThere(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
-bool IsInDataDirectory() { return access("PG_VERSION", F_OK) == 0; }
+// restore_command runs in the data directory.
+bool IsStandby() { return IsThere("standby.signal"); }
+
+// At the end of a promotion both signal files are gone, and the server asks once more for its
+// timeline's history (writeTimeLineHistory() of src/backend/access/transam/timeline.c). It reads
+// its own copy where the archive has none; timeline 1 has no history.
+bool IsPromotedWithHistory(const std::string& name) {
+    const auto file = base::WalFileName::Parse(name);
+    return file && file->kind == base::WalFileKind::kHistory && !IsStandby() &&
+           !IsThere("recovery.signal") && (file->timeline.value == 1 || IsThere("pg_wal/" + name));
+}
+
+// A standby never ends recovery because a file is not there: it streams, and asks again. What keeps
+// it from the archive for a while is "not there" to it, else a mount that is gone would end the
+// server. Damage and contradictions stop it, as they stop a recovery.
+bool IsAbsence(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::kUnavailable:
+        case ErrorCode::kNotInitialized:
+        case ErrorCode::kPermission:
+        case ErrorCode::kAuthentication:
+        case ErrorCode::kConfiguration:
+        case ErrorCode::kIo:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Whether the server that asks can do without an archive that is away.
+bool GoesOnWithout(const std::string& name) { return IsStandby() || IsPromotedWithHistory(name); }
+
+bool IsInDataDirectory() { return IsThere("PG_VERSION"); }
 
 // A server gets the WAL of its own incarnation, in force or not: what was restored from before an
 // upgrade, and a standby that lags behind one.
@@ -35,31 +69,36 @@ base::Result<repo::Incarnation*> OpenForFetch(Session& session, std::optional<ui
     return session.OpenIncarnationFor(identity);
 }
 
-base::Result<engine::WalFetchOutcome> FetchOnce(const CommonOptions& options,
-                                                const engine::WalFetchRequest& request,
-                                                std::optional<uint32_t> number) {
+base::Result<engine::WalFetchOutcome> Fetch(const CommonOptions& options,
+                                            const engine::WalFetchRequest& request,
+                                            std::optional<uint32_t> number) {
     AGRI_ASSIGN(auto session, Session::Open(options));
+    if (GoesOnWithout(request.name)) session->SetStoragePatience(kStandbyPatience);
     AGRI_ASSIGN(repo::Incarnation * incarnation, OpenForFetch(*session, number));
     return engine::FetchWal(*incarnation, request, session->context());
 }
 
 int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& request,
              std::optional<uint32_t> number) {
-    const auto deadline = base::SystemClock().Monotonic() + kStandbyPatience;
-    for (;;) {
-        auto outcome = FetchOnce(options, request, number);
-        if (outcome) return *outcome == engine::WalFetchOutcome::kFetched ? kSuccess : kAbsent;
-        Fail(options, outcome.error());
-        if (outcome.error().code != base::ErrorCode::kUnavailable || !IsStandby())
-            return kFetchError;
-        if (base::SystemClock().Monotonic() > deadline) return kAbsent;
-        if (!InterruptToken().WaitFor(kStandbyRetry)) return kFetchError;
-    }
+    auto outcome = Fetch(options, request, number);
+    if (outcome) return *outcome == engine::WalFetchOutcome::kFetched ? kSuccess : kAbsent;
+    const base::Error& error = outcome.error();
+    Fail(options, error);
+    return GoesOnWithout(request.name) && IsAbsence(error.code) ? kAbsent : kFetchError;
 }
 
+bool IsServersOwn(const std::string& folder) {
+    struct stat info {};
+    return stat((folder + "/global/pg_control").c_str(), &info) == 0 && info.st_uid == geteuid();
+}
+
+// The server runs archive_command in its data directory: what it pushes is under its claim. A file
+// that a person pushes is under that person's word.
 int PushOne(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
             const Session& session) {
-    auto result = pusher.Push(path, session.context());
+    auto result = IsInDataDirectory() && IsServersOwn(".")
+                      ? engine::PushForServer(pusher.incarnation(), ".", path, session.context())
+                      : engine::PushWalFile(pusher, path, session.context());
     return result ? kSuccess : Fail(options, result.error());
 }
 
@@ -101,10 +140,28 @@ struct GapOptions {
     std::string from, to, reason;
 };
 
+void PrintGap(const CommonOptions& options, const repo::format::DeclaredGap& gap) {
+    const std::string from = base::Lsn{gap.from_lsn()}.ToString();
+    const std::string to = base::Lsn{gap.to_lsn()}.ToString();
+    if (options.json) {
+        Print("{}\n", base::ToIndented({{"format", 1},
+                                        {"timeline", gap.timeline()},
+                                        {"from_lsn", from},
+                                        {"to_lsn", to},
+                                        {"declared_by", gap.declared_by()},
+                                        {"reason", gap.reason()}}));
+        return;
+    }
+    Print(
+        "declared: WAL of timeline {} from {} to {} is lost ({})\n"
+        "A declaration is not taken back; WAL that turns up again can still be pushed.\n",
+        gap.timeline(), from, to, gap.reason());
+}
+
 int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     auto from = base::Lsn::Parse(given.from), to = base::Lsn::Parse(given.to);
     if (!from || !to || !(*from < *to))
-        return Fail(options, base::Error(base::ErrorCode::kInvalidArgument,
+        return Fail(options, base::Error(ErrorCode::kInvalidArgument,
                                          "--from and --to must be LSNs, --from the smaller")
                                  .WithHint("Write them as \"16/B3000000\"."));
     auto session = Session::Open(options);
@@ -118,10 +175,9 @@ int DeclareGap(const CommonOptions& options, const GapOptions& given) {
     gap.set_declared_us((*session)->context().clock.Now().time_since_epoch().count());
     gap.set_declared_by(fmt::format("uid {}", getuid()));
     gap.set_reason(given.reason);
-    auto status = repo::WalArchive(**incarnation).DeclareGap(gap);
+    auto status = engine::DeclareGap(**incarnation, gap);
     if (!status) return Fail(options, status.error());
-    Print("declared: WAL of timeline {} from {} to {} is lost ({})\n", given.timeline, given.from,
-          given.to, given.reason);
+    PrintGap(options, gap);
     return kSuccess;
 }
 

@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
+#include "cli/usage.hpp"
 
 namespace agri::cli {
 namespace {
@@ -91,7 +92,12 @@ int Run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        if (app.exit(error) == 0) return kSuccess;
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+        Fail(options, UsageError(app, error));
+        return FailureOf(argc, argv, kUsage);
+    }
+    if (base::Status given = CheckNoneIsEmpty(app); !given) {
+        Fail(options, given.error());
         return FailureOf(argc, argv, kUsage);
     }
     const int code = action();

@@ -33,6 +33,7 @@ StoragePtr Decorate(StoragePtr storage, const Context& context) {
     const storage::Waiter wait = storage::WaitOn(context.cancel);
     storage::RetryOptions retry;
     retry.on_wait = TellOfWaiting(context);
+    if (context.storage_patience) retry.deadline = *context.storage_patience;
     storage = std::make_unique<storage::RetryingStorage>(
         std::move(storage), std::make_shared<storage::RetryPolicy>(std::move(retry), context.clock,
                                                                    context.random, wait));

@@ -39,6 +39,11 @@ base::Result<ControlImage> ReadControlImage(const std::string& data_directory,
     }
 }
 
+bool IsInRecovery(const wal::ControlFile& control) {
+    return control.state == wal::ClusterState::kInArchiveRecovery ||
+           control.state == wal::ClusterState::kShutDownInRecovery;
+}
+
 base::Result<repo::ClusterIdentity> ReadIdentity(const std::string& data_directory,
                                                  const base::CancelToken& cancel) {
     AGRI_ASSIGN(const ControlImage image, ReadControlImage(data_directory, cancel));

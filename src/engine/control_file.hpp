@@ -23,6 +23,10 @@ struct ControlImage {
 base::Result<ControlImage> ReadControlImage(const std::string& data_directory,
                                             const base::CancelToken& cancel);
 
+// A standby or a server that recovers, running or stopped. It says "in production" before the
+// archiver asks for what a promotion wrote.
+bool IsInRecovery(const wal::ControlFile& control);
+
 // What the repository knows a cluster by.
 base::Result<repo::ClusterIdentity> ReadIdentity(const std::string& data_directory,
                                                  const base::CancelToken& cancel);

@@ -85,7 +85,7 @@ struct Sources {
     const uint64_t size;
     ObjectProblems& problems;
 
-    Status Note(const std::string& object, const base::Error& error) {
+    Status Note(const std::string& object, const base::Error& error) const {
         if (!repo::ConcernsOneObject(error.code)) return error;
         problems.emplace(object, error.message);
         return {};
@@ -94,29 +94,6 @@ struct Sources {
         return incarnation.keys().Wal(*base::WalFileName::Parse(file));
     }
 };
-
-Result<std::vector<TimelineReport>> LoadTimelines(Sources& sources) {
-    const repo::WalArchive& archive = sources.archive;
-    AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
-    std::vector<TimelineReport> timelines;
-    for (TimelineId id : ids) {
-        TimelineReport timeline{wal::TimelineHistory(id), {}, {}, {}};
-        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
-        timeline.ranges = std::move(survey.ranges);
-        timeline.partials = std::move(survey.partial_segments);
-        auto gaps = archive.Gaps(id);
-        if (gaps)
-            timeline.gaps = std::move(*gaps);
-        else
-            AGRI_TRY(sources.Note(sources.incarnation.keys().GapFolder(id), gaps.error()));
-        // A lost or damaged history file is told elsewhere: here the timeline stands alone.
-        if (auto text = archive.ReadHistory(id))
-            if (auto history = wal::TimelineHistory::Parse(id, *text))
-                timeline.history = std::move(*history);
-        timelines.push_back(std::move(timeline));
-    }
-    return timelines;
-}
 
 enum class End { kFirst, kLast };
 
@@ -202,6 +179,32 @@ json TimeOrNull(int64_t microseconds) {
     return base::FormatTime(base::WallTime(std::chrono::microseconds(microseconds)));
 }
 
+Result<std::vector<TimelineReport>> LoadTimelines(const repo::Incarnation& incarnation,
+                                                  ObjectProblems& problems) {
+    const Sources sources{incarnation, repo::WalArchive(incarnation),
+                          incarnation.info().wal_segment_size(), problems};
+    const repo::WalArchive& archive = sources.archive;
+    AGRI_ASSIGN(const std::vector<TimelineId> ids, archive.Timelines());
+    std::vector<TimelineReport> timelines;
+    for (TimelineId id : ids) {
+        TimelineReport timeline{wal::TimelineHistory(id), {}, {}, {}};
+        AGRI_ASSIGN(repo::WalSurvey survey, archive.Survey(id));
+        timeline.ranges = std::move(survey.ranges);
+        timeline.partials = std::move(survey.partial_segments);
+        auto gaps = archive.Gaps(id);
+        if (gaps)
+            timeline.gaps = std::move(*gaps);
+        else
+            AGRI_TRY(sources.Note(incarnation.keys().GapFolder(id), gaps.error()));
+        // A lost or damaged history file is told elsewhere: here the timeline stands alone.
+        if (auto text = archive.ReadHistory(id))
+            if (auto history = wal::TimelineHistory::Parse(id, *text))
+                timeline.history = std::move(*history);
+        timelines.push_back(std::move(timeline));
+    }
+    return timelines;
+}
+
 std::vector<MissingWal> FindMissingWal(const std::vector<TimelineReport>& timelines,
                                        const std::vector<repo::CatalogEntry>& backups,
                                        uint64_t segment_size) {
@@ -216,7 +219,7 @@ Result<json> DescribeWal(const repo::Incarnation& incarnation,
                          const std::vector<repo::CatalogEntry>& backups, ObjectProblems& problems) {
     const uint64_t size = incarnation.info().wal_segment_size();
     Sources sources{incarnation, repo::WalArchive(incarnation), size, problems};
-    AGRI_ASSIGN(const std::vector<TimelineReport> timelines, LoadTimelines(sources));
+    AGRI_ASSIGN(const std::vector<TimelineReport> timelines, LoadTimelines(incarnation, problems));
     std::vector<PlacedRow> placed;
     for (const TimelineReport& timeline : timelines) {
         for (const auto& range : timeline.ranges) {

@@ -22,6 +22,10 @@ struct TimelineReport {
     std::vector<base::SegmentId> partials;  // archived as .partial
 };
 
+// Timelines of which something is archived, ascending.
+base::Result<std::vector<TimelineReport>> LoadTimelines(const repo::Incarnation& incarnation,
+                                                        ObjectProblems& problems);
+
 struct MissingWal {
     base::TimelineId timeline;
     uint64_t first = 0, end = 0;  // segment numbers; the end is not missing

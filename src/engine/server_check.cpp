@@ -193,4 +193,11 @@ Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string h
     return std::move(stopped.error()).WithHint(std::move(hint));
 }
 
+Status CheckOtherWriterStopped(const repo::format::WriterClaim& writer,
+                               const std::string& data_directory, std::string hint) {
+    std::error_code failure;
+    if (std::filesystem::equivalent(writer.data_directory(), data_directory, failure)) return {};
+    return CheckWriterStopped(writer, std::move(hint));
+}
+
 }  // namespace agri::engine

@@ -22,4 +22,9 @@ base::Result<std::vector<std::string>> RunningDataDirectories();
 // also when it is of another machine, where it cannot be looked for.
 base::Status CheckWriterStopped(const repo::format::WriterClaim& writer, std::string hint);
 
+// The same, for who takes that server's place from a data directory of its own: OK also when that
+// is the writer's.
+base::Status CheckOtherWriterStopped(const repo::format::WriterClaim& writer,
+                                     const std::string& data_directory, std::string hint);
+
 }  // namespace agri::engine

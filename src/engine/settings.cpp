@@ -48,6 +48,13 @@ const Known* FindKnown(std::string_view name) {
     return found == kKnown.end() ? nullptr : &*found;
 }
 
+std::string SettingNames() {
+    std::string names;
+    for (const Known& known : kKnown)
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+    return names;
+}
+
 base::Error BadValue(std::string_view name, std::string_view value, std::string_view source,
                      std::string hint) {
     return MakeError(ErrorCode::kConfiguration, "invalid value for \"{}\": \"{}\"", name, value)
@@ -81,7 +88,8 @@ Status SettingsBuilder::Set(std::string_view name, std::string_view value,
     if (!known)
         return MakeError(ErrorCode::kConfiguration, "unknown setting \"{}\"", name)
             .WithDetail(fmt::format("It was given by {}.", source))
-            .WithHint("\"agri_backup config\" prints the known settings.");
+            .WithHint(in_section ? "A repository has uri, key and encryption."
+                                 : fmt::format("Settings are {}.", SettingNames()));
     if (last == "encryption" && !ParseSwitch(value))
         return BadValue(name, value, source, "Use \"on\" or \"off\".");
     values_.insert_or_assign(std::move(key), Value{std::string(value), std::string(source)});
@@ -177,11 +185,14 @@ Status SettingsBuilder::CheckPlaces() const {
     for (const auto& [name, example] : kPlaces) {
         const std::string value = Text(name);
         if (value.empty() || value.starts_with("file:///")) continue;
+        std::string hint =
+            fmt::format("Write an absolute path after \"file://\": \"file://{}\".", example);
+        if (value.find("://") == std::string::npos || value.starts_with("file:"))
+            return BadValue(name, value, Source(name), std::move(hint));
         // The value is left out: another scheme's might hold a password.
         return MakeError(ErrorCode::kConfiguration, "invalid value for \"{}\"", name)
             .WithDetail(fmt::format("It was given by {}.", Source(name)))
-            .WithHint(
-                fmt::format("Write an absolute path after \"file://\": \"file://{}\".", example));
+            .WithHint(std::move(hint));
     }
     return {};
 }

@@ -46,6 +46,13 @@ int OnIniEntry(void* user, const char* section, const char* name, const char* va
     return 0;
 }
 
+int Accept(void*, const char*, const char*, const char*) { return 1; }
+
+base::Error SyntaxError(const std::string& path, int line) {
+    return MakeError(ErrorCode::kConfiguration, "syntax error in \"{}\", line {}", path, line)
+        .WithHint("A line is \"name = value\", \"[repository NAME]\" or a comment after \"#\".");
+}
+
 }  // namespace
 
 Status SettingsBuilder::LoadFile(const std::string& path, std::string_view source) {
@@ -54,16 +61,15 @@ Status SettingsBuilder::LoadFile(const std::string& path, std::string_view sourc
     if (error)
         return base::ErrnoError(error.value(), fmt::format("could not make \"{}\" absolute", path));
     FileLoad load{this, absolute, std::nullopt};
-    int line = ini_parse(absolute.c_str(), OnIniEntry, &load);
+    // What is no line at all first: what comes behind a broken section line is not what it seems.
+    const int broken = ini_parse(absolute.c_str(), Accept, nullptr);
+    if (broken > 0) return SyntaxError(absolute, broken);
+    const int line = ini_parse(absolute.c_str(), OnIniEntry, &load);
     if (line == -1)
         return base::ErrnoError(errno,
                                 fmt::format("could not open configuration file \"{}\"", absolute));
     if (load.error) return std::move(*load.error).In(fmt::format("{}:{}", absolute, line));
-    if (line != 0)
-        return MakeError(ErrorCode::kConfiguration, "syntax error in \"{}\", line {}", absolute,
-                         line)
-            .WithHint(
-                "A line is \"name = value\", \"[repository NAME]\" or a comment after \"#\".");
+    if (line != 0) return SyntaxError(absolute, line);
     config_file_ = {absolute, std::string(source)};
     return {};
 }

@@ -1,12 +1,11 @@
 #include "engine/upgrade.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/file.hpp"
 #include "engine/control_file.hpp"
-#include "engine/restore_layout.hpp"
 #include "engine/server_check.hpp"
+#include "engine/server_role.hpp"
 #include "repo/claim.hpp"
 
 namespace agri::engine {
@@ -37,8 +36,7 @@ Status CheckNoPgUpgrade(const std::string& data_directory) {
 }
 
 Status CheckNoClone(const std::string& data_directory) {
-    AGRI_ASSIGN(const bool is_clone,
-                Mentions(fmt::format("{}/{}", data_directory, kRoleFile), "\"clone\""));
+    AGRI_ASSIGN(const bool is_clone, IsClone(data_directory));
     if (!is_clone) return {};
     return MakeError(ErrorCode::kConflict, "\"{}\" was restored as a clone", data_directory)
         .WithHint(
@@ -61,17 +59,11 @@ Status CheckNotOlder(const Incarnations& present, const repo::ClusterIdentity& i
         .WithHint("Check --data-directory. An older cluster needs a name of its own.");
 }
 
-bool IsSamePlace(const std::string& one, const std::string& other) {
-    std::error_code failure;
-    return std::filesystem::equivalent(one, other, failure);
-}
-
 // The one that would archive no longer.
 Status CheckFormerStopped(const repo::format::WriterClaim& writer,
                           const std::string& data_directory) {
-    if (IsSamePlace(writer.data_directory(), data_directory)) return {};
-    return CheckWriterStopped(
-        writer,
+    return CheckOtherWriterStopped(
+        writer, data_directory,
         "It archives as this cluster, and could not any longer. Stop it if the other data "
         "directory takes its place; if both shall run, give that one a cluster name of its own.");
 }

@@ -7,6 +7,7 @@
 #include "engine/verify_wal.hpp"
 #include "repo/lease.hpp"
 #include "repo/manifest.hpp"
+#include "repo/object.hpp"
 
 namespace agri::engine {
 
@@ -23,11 +24,13 @@ Status VerifyReport::AddError(const std::string& backup_id, const std::string& o
     if (hinders_verifying) return error;
     std::string problem = error.message;
     if (!error.detail.empty()) problem += ": " + error.detail;
+    // A damaged object's hint leads to here.
+    const bool is_news = !error.hint.empty() && error.hint != repo::DamagedObject("", "").hint;
     Add({backup_id, object, std::string(kSeverityError), std::move(problem),
-         error.hint.empty()
-             ? "What needs this object cannot be restored. Take a new full backup, and "
-               "look for a copy of the object before anything is expired."
-             : error.hint});
+         is_news
+             ? error.hint
+             : "What needs this object cannot be restored. Take a new full backup, and look for "
+               "a copy of the object before anything is expired."});
     return {};
 }
 

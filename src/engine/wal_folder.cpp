@@ -1,21 +1,23 @@
 // Archiving a whole pg_wal. Which of its files are the server's last words, which are recycled
 // segments waiting to be overwritten, and which one is unfinished is told by their first pages.
-#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <filesystem>
 #include <map>
 
 #include "base/file.hpp"
-#include "engine/folder.hpp"
 #include "engine/parallel.hpp"
+#include "engine/wal_owner.hpp"
 #include "engine/wal_push.hpp"
 
 namespace agri::engine {
 
 using base::ErrorCode;
+using base::MakeError;
 using base::Result;
 using base::SegmentId;
 using base::Status;
@@ -25,27 +27,19 @@ using base::WalFileName;
 
 namespace {
 
-Result<std::vector<WalFileName>> ListWalFiles(const std::string& folder) {
-    const Folder listing = OpenFolder(folder);
-    if (!listing)
-        return base::ErrnoError(errno, fmt::format("could not open folder \"{}\"", folder));
-    std::vector<WalFileName> files;
-    errno = 0;
-    while (const dirent* item = readdir(listing.get()))
-        if (std::optional<WalFileName> file = WalFileName::Parse(item->d_name))
-            files.push_back(std::move(*file));
-    if (errno != 0)
-        return base::ErrnoError(errno, fmt::format("could not read folder \"{}\"", folder));
-    return files;
+base::Error NotPgWal(const std::string& folder) {
+    base::Error error = MakeError(ErrorCode::kInvalidArgument,
+                                  "\"{}\" is not a pg_wal folder: it holds no WAL file", folder);
+    const std::string inside = fmt::format("{}{}pg_wal", folder, folder.ends_with('/') ? "" : "/");
+    error.hint = access(inside.c_str(), F_OK) == 0
+                     ? fmt::format("Push \"{}\".", inside)
+                     : "Give the pg_wal folder of a server, or one of its files.";
+    return error;
 }
 
-// Whether a server runs on the data directory that the folder is the pg_wal of. The name is taken
-// apart as text: pg_wal may be a link, and what it leads to has another parent.
-bool ServerIsRunning(std::string folder) {
-    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
-    const size_t slash = folder.rfind('/');
-    const std::string parent = slash == std::string::npos ? "." : folder.substr(0, slash);
-    auto text = base::ReadWholeFile(parent + "/postmaster.pid", 64u << 10);
+// Whether a server runs on the data directory that the folder is the pg_wal of.
+bool ServerIsRunning(const std::string& folder) {
+    auto text = base::ReadWholeFile(DataDirectoryOf(folder) + "/postmaster.pid", 64u << 10);
     if (!text) return text.error().code != ErrorCode::kNotFound;
     pid_t pid = 0;
     const std::string_view line = base::AsText(*text);
@@ -60,6 +54,8 @@ class FolderPusher {
 
     Result<FolderPush> Run() {
         AGRI_ASSIGN(std::vector<WalFileName> files, ListWalFiles(folder_));
+        if (files.empty()) return NotPgWal(folder_);
+        AGRI_TRY(CheckWalOwner(pusher_.incarnation(), folder_, context_));
         AGRI_TRY(Sort(std::move(files)));
         const uint32_t threads = context_.settings.EffectiveParallel();
         AGRI_TRY(
@@ -113,14 +109,7 @@ class FolderPusher {
     // Whether the file's first page is that of the segment it is named after: not so for a segment
     // prepared for later.
     bool IsItself(SegmentId id) const {
-        const std::string path = PathOf(id.FileName(SegmentSize()));
-        auto fd = base::OpenFile(path, O_RDONLY);
-        if (!fd) return false;
-        std::byte page[wal::kLongPageHeaderBytes];
-        auto length = base::ReadAt(fd->get(), 0, page, path);
-        if (!length || *length < sizeof(page)) return false;
-        auto header = wal::ReadSegmentHeader(page);
-        // Another cluster's segment is not passed over: pushing it says what is wrong.
+        const auto header = ReadHeaderOf(PathOf(id.FileName(SegmentSize())));
         return header && wal::CheckSegmentIdentity(*header, {0, id, SegmentSize()}).has_value();
     }
 
@@ -188,6 +177,17 @@ class FolderPusher {
 };
 
 }  // namespace
+
+Result<WalPushResult> PushWalFile(WalPusher& pusher, const std::string& path,
+                                  const Context& context) {
+    const std::filesystem::path place(path);
+    const auto file = WalFileName::Parse(place.filename().string());
+    if (file && (file->kind == WalFileKind::kHistory || file->kind == WalFileKind::kBackupHistory))
+        AGRI_TRY(CheckWalOwner(pusher.incarnation(),
+                               place.has_parent_path() ? place.parent_path().string() : ".",
+                               context));
+    return pusher.Push(path, context);
+}
 
 Result<FolderPush> PushWalFolder(WalPusher& pusher, const std::string& folder,
                                  const Context& context) {

@@ -33,7 +33,7 @@ std::string NameOf(const std::string& path) { return path.substr(path.rfind('/')
 
 base::Error NotWal(const std::string& path, std::string_view why) {
     return MakeError(ErrorCode::kInvalidArgument, "\"{}\" is not a WAL file: {}", path, why)
-        .WithHint("Nothing was archived.");
+        .WithHint("It was not archived.");
 }
 
 }  // namespace
@@ -153,7 +153,7 @@ Status WalPusher::State::CheckSegment(base::ByteView content, const std::string&
         base::Error error = std::move(fits).error().In(fmt::format("WAL file \"{}\"", path));
         if (error.hint.empty())
             error.hint = fmt::format(
-                "Nothing was archived. Cluster \"{}\" in this repository is system {}; another "
+                "It was not archived. Cluster \"{}\" in this repository is system {}; another "
                 "server needs another cluster name.",
                 incarnation.cluster(), known.system_identifier());
         return error;

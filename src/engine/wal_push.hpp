@@ -48,10 +48,15 @@ class WalPusher {
     std::unique_ptr<State> state_;
 };
 
+// `wal-push FILE` by a person: what does not say whose it is must not lie in another cluster's
+// folder.
+base::Result<WalPushResult> PushWalFile(WalPusher& pusher, const std::string& path,
+                                        const Context& context);
+
 // `wal-push FOLDER`: archives what a dead server left in pg_wal, in order; complete segments plain,
 // stops before the unfinished one (reported in `left`). Files already there are compared. Recycled
 // segments, whose content is older than their name, are none of the server's WAL and are passed
-// over.
+// over. Another cluster's folder, a clone's and one without any WAL file are refused whole.
 struct FolderPush {
     uint64_t archived = 0;
     uint64_t already_there = 0;

@@ -125,9 +125,10 @@ base::Result<Keyring> Keyring::Open(storage::Storage& storage, const codec::Secr
                                storage.Describe(), base::ToHex(repository_id))
             .WithHint(
                 "Bring the folder \"keys\" back from a copy: without it nothing can be read.");
-    return base::MakeError(base::ErrorCode::kAuthentication,
-                           "the key opens none of the {} key slots of {}", all_slots,
-                           storage.Describe())
+    const std::string slots =
+        all_slots == 1 ? "the key slot" : fmt::format("any of the {} key slots", all_slots);
+    return base::MakeError(base::ErrorCode::kAuthentication, "the key does not open {} of {}",
+                           slots, storage.Describe())
         .WithHint("Use the key file that this repository was initialised with.");
 }
 

@@ -2,42 +2,23 @@
 #include "repo/user_key.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
 
 #include "base/file.hpp"
 #include "codec/sealing.hpp"
+#include "repo/place.hpp"
 
 namespace agri::repo {
 
 namespace {
 
-constexpr std::string_view kFileScheme = "file://";
 constexpr std::string_view kKeyPrefix = "agri_backup-key-1:";
 constexpr std::string_view kAnyKeyPrefix = "agri_backup-key-";
 constexpr size_t kMaxKeyFileBytes = 256;
 constexpr mode_t kForbiddenModeBits = 0777 & ~(0700 | 0040);
-
-// The path of a file URI, with %XX decoded (RFC 3986, 2.1); nullopt for another scheme and for a
-// path that is not absolute.
-std::optional<std::string> PathOfFileUri(std::string_view uri) {
-    if (!uri.starts_with(kFileScheme)) return std::nullopt;
-    uri.remove_prefix(kFileScheme.size());
-    if (!uri.starts_with('/')) return std::nullopt;
-    std::string path;
-    for (size_t i = 0; i < uri.size(); ++i) {
-        std::byte value = static_cast<std::byte>(uri[i]);
-        if (uri[i] == '%') {
-            if (i + 2 >= uri.size() || !base::FromHex(uri.substr(i + 1, 2), {&value, 1}))
-                return std::nullopt;
-            i += 2;
-        }
-        if (value == std::byte{0}) return std::nullopt;
-        path.push_back(static_cast<char>(value));
-    }
-    return path;
-}
 
 base::Result<std::string> KeyPath(std::string_view uri) {
     auto path = PathOfFileUri(uri);
@@ -76,7 +57,7 @@ base::Status CheckMode(const base::Fd& fd, const std::string& path) {
                            info.st_mode & 0777)
         .WithHint(fmt::format(
             "Run \"chmod 0600 {}\", or 0640 to let one group read it. If others may have read it, "
-            "rotate the key.",
+            "begin a new repository with a new key: keys cannot be exchanged in this version.",
             path));
 }
 
@@ -100,10 +81,47 @@ base::Result<bool> IsInside(const std::string& file, const std::string& folder) 
     }
 }
 
+base::Error InDataDirectory(const std::string& key, std::string_view data_directory) {
+    return base::MakeError(base::ErrorCode::kConfiguration,
+                           "key file \"{}\" lies inside the data directory \"{}\"", key,
+                           data_directory)
+        .WithDetail("Backups would contain the key, and be lost together with it.")
+        .WithHint("Put it elsewhere, for example into /etc/agri_backup, and keep a copy.");
+}
+
+base::Error InRepository(const std::string& key, std::string_view repository) {
+    return base::MakeError(base::ErrorCode::kConfiguration,
+                           "key file \"{}\" lies inside the repository \"{}\"", key, repository)
+        .WithDetail("Whoever gets the repository would get the key to it.")
+        .WithHint("Put it elsewhere, for example into /etc/agri_backup, and keep a copy.");
+}
+
+// Of a key that is to be made.
+base::Status CheckNewPlace(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    if (!folder.empty() && access(folder.c_str(), F_OK) != 0 && errno == ENOENT)
+        return base::MakeError(base::ErrorCode::kNotFound, "folder \"{}\" does not exist", folder)
+            .WithHint(fmt::format("Make it first: mkdir -p {}", folder));
+    AGRI_ASSIGN(const auto data_directory, EnclosingDataDirectory(path));
+    if (data_directory) return InDataDirectory(path, *data_directory);
+    AGRI_ASSIGN(const auto repository, EnclosingRepository(path));
+    if (repository) return InRepository(path, *repository);
+    return {};
+}
+
 }  // namespace
+
+base::Result<std::string> PathOfKey(const std::string& place) {
+    if (!place.starts_with("file:")) return place;
+    return KeyPath(place);
+}
 
 base::Result<codec::Secret> LoadUserKey(std::string_view uri) {
     AGRI_ASSIGN(std::string path, KeyPath(uri));
+    return LoadUserKeyFile(path);
+}
+
+base::Result<codec::Secret> LoadUserKeyFile(const std::string& path) {
     // Not blocking: a FIFO in its place shall not hold us up.
     auto fd = base::OpenFile(path, O_RDONLY | O_NONBLOCK);
     if (!fd && fd.error().code == base::ErrorCode::kNotFound)
@@ -125,6 +143,7 @@ base::Result<codec::Secret> LoadUserKey(std::string_view uri) {
 }
 
 base::Status CreateUserKeyFile(const std::string& path, base::Random& random) {
+    AGRI_TRY(CheckNewPlace(path));
     codec::Secret key(codec::kKeyBytes);
     random.Fill(key.mutable_view());
     codec::Secret line(kKeyPrefix.size() + 2 * codec::kKeyBytes + 1);
@@ -143,20 +162,10 @@ base::Status CheckKeyLocation(std::string_view key_uri, std::string_view data_di
                               std::string_view repository_uri) {
     AGRI_ASSIGN(std::string key, KeyPath(key_uri));
     AGRI_ASSIGN(const bool is_in_data, IsInside(key, std::string(data_directory)));
-    if (is_in_data)
-        return base::MakeError(base::ErrorCode::kConfiguration,
-                               "key file \"{}\" lies inside the data directory \"{}\"", key,
-                               data_directory)
-            .WithDetail("Backups would contain the key, and be lost together with it.")
-            .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
+    if (is_in_data) return InDataDirectory(key, data_directory);
     auto repository = PathOfFileUri(repository_uri);
     AGRI_ASSIGN(const bool is_in_repository, IsInside(key, repository.value_or("")));
-    if (is_in_repository)
-        return base::MakeError(base::ErrorCode::kConfiguration,
-                               "key file \"{}\" lies inside the repository \"{}\"", key,
-                               *repository)
-            .WithDetail("Whoever gets the repository would get the key to it.")
-            .WithHint("Move it, for example to /etc/agri_backup, and keep a copy elsewhere.");
+    if (is_in_repository) return InRepository(key, *repository);
     return {};
 }
 

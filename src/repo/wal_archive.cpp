@@ -75,7 +75,7 @@ base::Status CheckSystem(const Incarnation& incarnation, const format::WalIndex&
     return MakeError(ErrorCode::kConflict,
                      "WAL file \"{}\" belongs to system {}, but cluster \"{}\" is system {}",
                      index.name(), index.system_identifier(), incarnation.cluster(), expected)
-        .WithHint("Nothing was archived. Check that this server uses its own cluster name.");
+        .WithHint("It was not archived. Check that this server uses its own cluster name.");
 }
 
 // The frames behind the index: all but the last one here, the last one published by Finish().

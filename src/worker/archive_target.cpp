@@ -5,9 +5,8 @@
 #include "base/file.hpp"
 #include "engine/control_file.hpp"
 #include "engine/report.hpp"
+#include "engine/server_push.hpp"
 #include "repo/claim.hpp"
-#include "repo/machine.hpp"
-#include "repo/wal_archive.hpp"
 #include "wal/history_file.hpp"
 
 namespace agri::worker {
@@ -147,12 +146,9 @@ std::optional<ArchiveFailure> ArchiveTarget::ConfirmSame(const OpenedPtr& opened
     return ArchiveFailure{Explained(std::move(same).error()), FailureScope::kStorage};
 }
 
-// By pg_control: it says "in production" before the archiver asks for what a promotion wrote.
 bool ArchiveTarget::IsInRecovery() const {
     auto image = engine::ReadControlImage(data_directory_, context_.cancel);
-    if (!image) return false;
-    return image->control.state == wal::ClusterState::kInArchiveRecovery ||
-           image->control.state == wal::ClusterState::kShutDownInRecovery;
+    return image && engine::IsInRecovery(image->control);
 }
 
 // archive_mode = always: what a standby has is its primary's to write. It keeps each file until the
@@ -163,28 +159,18 @@ std::optional<ArchiveFailure> ArchiveTarget::Await(const std::string& name,
     if (!content) return ArchiveFailure{std::move(content).error(), FailureScope::kFile};
     auto opened = Open();
     if (!opened) return ArchiveFailure{std::move(opened).error(), FailureScope::kStorage};
-    repo::format::WalIndex index;
-    index.set_name(name);
-    index.set_host(repo::HostName());
     auto there =
-        repo::WalArchive(*(*opened)->incarnation).Confirm(index, *content, environment_.clock);
-    if (there && *there) return ConfirmSame(*opened);
-    if (there)
-        return ArchiveFailure{
-            Error(ErrorCode::kBusy, fmt::format("the primary has not archived \"{}\" yet", name))
-                .WithDetail("A standby writes no WAL into the repository, and keeps this file.")
-                .WithHint("Look at agri_backup.status on the primary."),
-            FailureScope::kFile};
+        engine::ConfirmArchived(*(*opened)->incarnation, name, *content, environment_.clock);
+    if (there) return ConfirmSame(*opened);
+    if (there.error().code == ErrorCode::kBusy)
+        return ArchiveFailure{std::move(there).error(), FailureScope::kFile};
     return Failed(*opened, std::move(there).error());
 }
 
-// The server marks a history file as ready only if it archived when the timeline began, which an
-// adopted clone did not. Without it nothing leads to the timeline's WAL.
 base::Status ArchiveTarget::PushHistory(Opened& opened, engine::WalPusher& pusher,
                                         base::TimelineId timeline) {
-    if (timeline.value <= std::max(1u, opened.history_archived.load())) return {};
-    auto pushed = pusher.Push(fmt::format("pg_wal/{}.history", timeline.ToString()), context_);
-    if (!pushed && pushed.error().code != ErrorCode::kNotFound) return std::move(pushed).error();
+    if (timeline.value <= opened.history_archived.load()) return {};
+    AGRI_TRY(engine::PushHistory(pusher, ".", timeline, context_));
     opened.history_archived = timeline.value;
     return {};
 }

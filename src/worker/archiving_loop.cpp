@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "engine/server_role.hpp"
 #include "worker/runtime_folder.hpp"
 
 namespace agri::worker {
@@ -69,7 +70,7 @@ void ArchivingLoop::Configure(ServerConfig config) {
 
 Result<bool> ArchivingLoop::Run() {
     AGRI_TRY(server_.Listen(kSocketPath));
-    AGRI_ASSIGN(is_clone_, IsClone());
+    AGRI_ASSIGN(is_clone_, engine::IsClone("."));
     Configure(std::move(config_));
     // The archiver may have asked before there was a socket, and sleeps now.
     Tell(Message("WAKE"));
@@ -99,7 +100,7 @@ void ArchivingLoop::Look() {
     if (now >= next_look_) {
         next_look_ = now + options_.look_interval;
         ready_changed_ = true;
-        if (auto is_clone = IsClone())
+        if (auto is_clone = engine::IsClone("."))
             is_clone_ = *is_clone;
         else
             environment_.log->warn("{}", is_clone.error().ToString());

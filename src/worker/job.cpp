@@ -9,6 +9,7 @@
 #include "engine/init.hpp"
 #include "engine/report.hpp"
 #include "engine/scheduled_backup.hpp"
+#include "engine/server_role.hpp"
 #include "engine/verify.hpp"
 #include "repo/claim.hpp"
 #include "worker/archive_client.hpp"
@@ -121,11 +122,7 @@ Result<engine::BackupRequest> Job::ReadBackupRequest() {
 }
 
 Result<Message> Job::Backup() {
-    AGRI_ASSIGN(const bool is_clone, IsClone());
-    if (is_clone)
-        return Error(ErrorCode::kClusterState, "this server was restored as a clone")
-            .WithDetail("A clone does not write into the repository of the server it is from.")
-            .WithHint("Run \"agri_backup adopt\" if it shall be the one that writes.");
+    AGRI_TRY(engine::CheckMayWrite("."));
     AGRI_ASSIGN(engine::BackupRequest request, ReadBackupRequest());
     AGRI_TRY(Open());
     AGRI_ASSIGN(const engine::ClusterFacts facts, inputs_.session.Facts());

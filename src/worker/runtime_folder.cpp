@@ -52,16 +52,6 @@ Status EnterDataDirectory(const std::string& data_directory) {
     return {};
 }
 
-base::Result<bool> IsClone() {
-    if (access(kRolePath, F_OK) != 0) {
-        if (errno == ENOENT) return false;
-        return base::ErrnoError(errno, fmt::format("could not examine file \"{}\"", kRolePath));
-    }
-    // A role file that cannot be read is no licence to write into somebody's archive.
-    json role = ReadState(kRolePath);
-    return !role.is_object() || role.value("role", json()) == "clone";
-}
-
 Status WriteState(const std::string& path, const json& document) {
     std::string text = base::ToLine(document);
     return base::ReplaceFileNoSync(path, base::AsBytes(text), 0600);

@@ -15,15 +15,12 @@ inline constexpr const char* kJobsFolder = "agri_backup/jobs";
 // pg_rewind from a running server would fail on a socket; files of this prefix it passes over.
 inline constexpr const char* kSocketPath = "agri_backup/pgsql_tmp.archive.sock";
 inline constexpr const char* kLockPath = "agri_backup/archive.lock";
-inline constexpr const char* kRolePath = "agri_backup/role";
 inline constexpr const char* kArchivingState = "agri_backup/state/archiving.json";
 inline constexpr const char* kRepositoryState = "agri_backup/state/repository.json";
 inline constexpr const char* kReadyFolder = "pg_wal/archive_status";
 
 // Goes to the data directory and makes the runtime folder there.
 base::Status EnterDataDirectory(const std::string& data_directory);
-// Whether `restore --as clone` made this data directory.
-base::Result<bool> IsClone();
 // Replaces a file of cached state: whole for every reader, lost with the power.
 base::Status WriteState(const std::string& path, const nlohmann::json& document);
 // The document, or null when there is none to be read.

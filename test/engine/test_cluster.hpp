@@ -34,6 +34,7 @@ struct ControlFields {
     uint32_t timeline = 1;
     uint32_t data_checksum_version = 1;
     uint32_t blocks_per_segment = 131072;
+    uint32_t state = 6;  // in production; 5: in archive recovery
 };
 
 // Offsets as in src/wal/pg_control.cpp.
@@ -44,7 +45,7 @@ inline base::Bytes MakeControlFile(const ControlFields& fields = {}) {
     put64(0, fields.system_identifier);
     put32(8, fields.pg_control_version);
     put32(12, fields.catalog_version);
-    put32(16, 6);  // in production
+    put32(16, fields.state);
     put64(32, kStartLsn.value + 0x40);
     put64(40, kStartLsn.value);
     put32(48, fields.timeline);

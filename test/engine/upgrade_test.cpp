@@ -3,19 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "engine/restore_layout.hpp"
 #include "engine/test_cluster.hpp"
+#include "engine/test_listener.hpp"
 #include "repo/claim.hpp"
 
 namespace agri::engine {
 namespace {
 
 using base::ErrorCode;
-using testing::HasSubstr;
 using test::Must;
+using testing::HasSubstr;
 
 constexpr uint64_t kOtherSystem = 7300000000000000002u;
 
@@ -23,27 +22,6 @@ test::ControlFields Of15(uint64_t system) { return {.system_identifier = system}
 test::ControlFields Of17(uint64_t system) {
     return {.system_identifier = system, .pg_control_version = 1700, .catalog_version = 202406281};
 }
-
-// Accepts connections where a server of the cluster would, and leaves its lock files.
-class Listener {
-   public:
-    explicit Listener(test::TestCluster& cluster) : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
-        const std::string path = folder_ / ".s.PGSQL.5432";
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-        if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
-            listen(fd_.get(), 1) != 0)
-            throw std::runtime_error("no socket: " + path);
-        test::TestCluster::WriteFile(path + ".lock", "0\n" + cluster.data() + "\n");
-        cluster.Write("postmaster.pid",
-                      "0\n" + cluster.data() + "\n0\n5432\n" + std::string(folder_.path()) + "\n");
-    }
-
-   private:
-    test::TemporaryFolder folder_;
-    base::Fd fd_;
-};
 
 class UpgradeTest : public testing::Test {
    protected:
@@ -117,7 +95,7 @@ TEST_F(UpgradeTest, FormerWriterRunsHere_RefusedUntilItIsStopped) {
     LetWrite(first_);
     const test::TestCluster upgraded{Of17(kOtherSystem)};
     {
-        const Listener server(first_);
+        const test::Listener server(first_);
         ExpectRefused(upgraded, ErrorCode::kClusterState, first_.data());
     }
     const auto outcome = Must(Upgrade(upgraded));
@@ -129,7 +107,7 @@ TEST_F(UpgradeTest, PgUpgradeAtWork_RefusedUntilItIsOver) {
     test::TestCluster upgraded{Of17(kOtherSystem)};
     upgraded.Write("postmaster.opts", "/usr/bin/postgres \"-p\" \"50432\" \"-b\"\n");
     {
-        const Listener server(upgraded);
+        const test::Listener server(upgraded);
         ExpectRefused(upgraded, ErrorCode::kClusterState, "pg_upgrade is at work");
     }
     EXPECT_TRUE(Must(Upgrade(upgraded)).IsChange());

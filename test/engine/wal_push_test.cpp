@@ -1,12 +1,12 @@
 // Archiving WAL files: what is accepted, what is refused, and what is noted about it.
 #include "engine/wal_push.hpp"
-#include "engine/unfinished_wal.hpp"
 
 #include <sys/wait.h>
 
 #include <thread>
 
 #include "engine/test_cluster.hpp"
+#include "engine/unfinished_wal.hpp"
 
 namespace agri::engine {
 namespace {
@@ -315,6 +315,60 @@ TEST_F(WalFolderTest, PushWalFolder_OneBadFile_DoesNotStopTheOthers) {
     EXPECT_NE(pushed.error().ToString().find(Name(3)), std::string::npos);
     EXPECT_NE(pushed.error().detail.find("1 of 2"), std::string::npos) << pushed.error().detail;
     EXPECT_TRUE(Has(Name(4)));
+}
+
+// Its history says nothing of whose it is: a restore would follow a timeline that does not exist.
+TEST_F(WalFolderTest, PushWalFolder_AnotherClusters_StoresNothing) {
+    wal::BuilderOptions foreign = Options();
+    foreign.system_identifier = test::kTestSystem + 1;
+    foreign.timeline = 2;
+    wal::WalBuilder builder(foreign);
+    builder.Filler(5000);
+    builder.Switch();
+    PutWal("00000002.history", base::AsBytes("1\t0/3000000\tno recovery target specified\n"));
+    const std::string history = folder / "pg_wal/00000002.history";
+    EXPECT_TRUE(PushWalFile(pusher, history, context.get()));  // of our own: accepted
+    ASSERT_EQ(unlink(history.c_str()), 0);
+    PutWal("00000003.history", base::AsBytes("1\t0/3000000\tno recovery target specified\n"));
+    PutWal(Name(3, 2), builder.Segment(0));
+    for (const auto& refused :
+         {PushFolder().error(),
+          PushWalFile(pusher, folder / "pg_wal/00000003.history", context.get()).error()}) {
+        EXPECT_EQ(refused.code, ErrorCode::kConflict) << refused.ToString();
+        EXPECT_NE(refused.message.find(Name(3, 2)), std::string::npos) << refused.message;
+        EXPECT_NE(refused.hint.find("Nothing was archived"), std::string::npos);
+    }
+    EXPECT_FALSE(Has("00000003.history") || Has(Name(3)) || Has(Name(3, 2)));
+}
+
+TEST_F(WalFolderTest, PushWalFolder_PgControlOfAnotherCluster_StoresNothing) {
+    for (const char* name : {"000000010000000000000003", "000000010000000000000004",
+                             "000000010000000000000005", "000000010000000000000006"})
+        ASSERT_EQ(unlink((folder / ("pg_wal/" + std::string(name))).c_str()), 0);
+    PutWal("00000002.history", base::AsBytes("1\t0/3000000\tno recovery target specified\n"));
+    test::ControlFields fields;
+    fields.system_identifier = test::kTestSystem + 1;
+    Put("global/pg_control", test::MakeControlFile(fields));
+    EXPECT_EQ(PushFolder().error().code, ErrorCode::kConflict);
+    EXPECT_FALSE(Has("00000002.history"));
+    Put("global/pg_control", test::MakeControlFile());
+    EXPECT_TRUE(PushFolder());
+    EXPECT_TRUE(Has("00000002.history"));
+}
+
+TEST_F(WalFolderTest, PushWalFolder_OfAClone_StoresNothing) {
+    Put("agri_backup/role", base::AsBytes(R"({"role":"clone"})"));
+    EXPECT_EQ(PushFolder().error().code, ErrorCode::kClusterState);
+    EXPECT_FALSE(Has(Name(3)));
+}
+
+TEST_F(WalFolderTest, PushWalFolder_DataDirectoryInstead_NamesItsPgWal) {
+    const auto pushed = PushWalFolder(pusher, folder.path(), context.get());
+    ASSERT_FALSE(pushed);
+    EXPECT_EQ(pushed.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(pushed.error().message.find("holds no WAL file"), std::string::npos);
+    EXPECT_NE(pushed.error().hint.find(folder / "pg_wal"), std::string::npos)
+        << pushed.error().hint;
 }
 
 TEST_F(WalFolderTest, PushWalFolder_NoFolder_SaysSo) {

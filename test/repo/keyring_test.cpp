@@ -66,7 +66,7 @@ TEST_F(KeyringTest, Create_Fresh_OpensWithItsKeyAlone) {
     EXPECT_FALSE(base::IsAllZero(keyring->Find(1)->view()));
     base::Error error = OpenError(other_key_, first.repository_id);
     EXPECT_EQ(error.code, ErrorCode::kAuthentication);
-    EXPECT_THAT(error.message, HasSubstr("opens none of the 1 key slots"));
+    EXPECT_THAT(error.message, HasSubstr("does not open the key slot of"));
 }
 
 TEST_F(KeyringTest, Create_Again_TakesUpWhatIsThere) {

@@ -117,6 +117,30 @@ TEST_F(UserKeyTest, Create_OverAnExistingFile_LeavesIt) {
     EXPECT_EQ(base::ToHex(LoadUserKey("file://" + folder_ / "a.key")->view()), kDigits);
 }
 
+TEST_F(UserKeyTest, Create_WhereNoKeyMayBe_IsRefusedAtOnce) {
+    for (const char* name : {"data/global", "data/base", "repo/keys"})
+        std::filesystem::create_directories(folder_ / name);
+    std::ofstream(folder_ / "data/PG_VERSION") << "15\n";
+    std::ofstream(folder_ / "data/global/pg_control") << "x";
+    std::ofstream(folder_ / "repo/agri_backup.repository") << "{}";
+    for (const char* place : {"data/a.key", "data/base/a.key", "repo/a.key", "repo/keys/a.key"}) {
+        auto created = CreateUserKeyFile(folder_ / place, base::SystemRandom());
+        ASSERT_FALSE(created) << place;
+        EXPECT_EQ(created.error().code, ErrorCode::kConfiguration);
+        EXPECT_THAT(created.error().message, HasSubstr("lies inside the"));
+        EXPECT_FALSE(std::filesystem::exists(folder_ / place));
+    }
+    auto nowhere = CreateUserKeyFile(folder_ / "none/a.key", base::SystemRandom());
+    EXPECT_EQ(nowhere.error().code, ErrorCode::kNotFound);
+    EXPECT_THAT(nowhere.error().hint, HasSubstr("mkdir"));
+}
+
+TEST_F(UserKeyTest, PathOfKey_PathOrUri_IsThePath) {
+    EXPECT_EQ(*PathOfKey("etc/main.key"), "etc/main.key");
+    EXPECT_EQ(*PathOfKey("file:///etc/my%20key"), "/etc/my key");
+    EXPECT_FALSE(PathOfKey("file:main.key"));
+}
+
 class KeyLocationTest : public testing::Test {
    protected:
     void SetUp() override {

@@ -73,6 +73,7 @@ for my $case (['pack', $packs[0], $packs[1]], ['manifest', (objects(qr{/backups/
         {
             my ($rcode, undef, $rerr) = restore($node, '--backup', $first);
             is($rcode, 7, "$kind in a $what: restore of it says that it is corrupt") or diag($rerr);
+            like($rerr, qr/--backup restores from another one/, 'and that there are others');
             like($rerr, qr/\Q$key\E/, "$kind in a $what: and names the object");
         }
         # The damaged pack may be either backup's: one of the two restores must fail, none in silence.

@@ -1,6 +1,7 @@
 # Keys and repositories that are wrong, missing, foreign or newer: a clear message, and nothing lost.
 use strict;
 use warnings;
+use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -32,10 +33,17 @@ refused('wrong key', 8, qr/key/, @repository, '--key', "file://$another", 'info'
 refused('missing key file', 3, qr{\Q$folder/none.key\E}, @repository, '--key', "file://$folder/none.key", 'info');
 refused('no key at all', 3, qr/key create/, @repository, 'info');
 my $data_key = $node->data_dir . '/main.key';
-system(program(), 'key', 'create', $data_key) == 0 or die;
+refused('a new key inside the data directory', 3, qr/data directory/, 'key', 'create', $data_key);
+refused('a new key inside the repository', 3, qr/inside the repository/, 'key', 'create', "$of->{folder}/keys/main.key");
+ok(!-e $data_key, 'nothing was made there');
+copy($another, $data_key) or die;
+chmod 0600, $data_key;
 refused('key inside the data directory', 3, qr/data directory/, '--repository', "file://$folder/new", '--key',
     "file://$data_key", 'init', '--data-directory', $node->data_dir);
 unlink $data_key;
+refused('a repository inside the data directory', 3, qr/lies inside the data directory.*best on another machine/s, '--repository', 'file://' . $node->data_dir . '/backups', '--key',
+    "file://$of->{key}", 'init', @$_) for [], [ '--data-directory', $node->data_dir ];
+ok(!-e $node->data_dir . '/backups', 'nothing was made there either');
 chmod 0644, $another;
 refused('key readable by everybody', 3, qr/\Q$another\E/, '--repository', "file://$folder/new", '--key', "file://$another", 'init');
 chmod 0600, $another;

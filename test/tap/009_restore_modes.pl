@@ -344,13 +344,43 @@ stops('no name of a WAL file', 'wal-fetch', 'garbage', 'pg_wal/RECOVERYXLOG');
 stops('a missing argument', 'wal-fetch', $start);
 stops('an unknown option', 'wal-fetch', '--fast', $start, 'pg_wal/RECOVERYXLOG');
 stops('an unknown option before', '--fast', 'wal-fetch', $start, 'pg_wal/RECOVERYXLOG');
-stops('a missing key', '--key', "file://$outside/no.key", 'wal-fetch', $start, 'pg_wal/RECOVERYXLOG');
-stops('a repository that is away', '--repository', "file://$outside/no_repository", 'wal-fetch', $start, 'pg_wal/RECOVERYXLOG');
+sub fetch_from
+{
+    my ($name, %other) = @_;
+    my %place = (repository => "file://$of->{folder}", key => "file://$of->{key}", cluster => $of->{cluster}, %other);
+    IPC::Run::run([ program(), (map { ("--$_", $place{$_}) } sort keys %place), 'wal-fetch', $name, 'pg_wal/RECOVERYXLOG' ], '<', \undef, '>', \my $said, '2>', \my $errors);
+    return ($? >> 8, $errors);
+}
+my %away = ('a missing key' => [ key => "file://$outside/no.key" ], 'a repository that is away' => [ repository => "file://$outside/no_repository" ]);
+for my $title (sort keys %away)
+{
+    ($code, $err) = fetch_from($start, @{ $away{$title} });
+    is($code, 200, "$title: recovery must stop");
+    like($err, qr/no\.key|no_repository/, 'and is told why');
+}
 stops('a folder that is not there', 'wal-fetch', $start, 'pg_wal/nowhere/RECOVERYXLOG');
 my ($object) = grep { /\/\Q$start\E$/ } split /\n/, `find '$of->{folder}' -type f`;
 my $intact = slurp_file($object);
 change_file($object, sub { seek $_[0], length($intact) / 2, 0; read $_[0], my $byte, 1; seek $_[0], -1, 1; print { $_[0] } chr(ord($byte) ^ 1) });
 stops('a damaged segment', 'wal-fetch', '--prefetch', '0', $start, 'pg_wal/RECOVERYXLOG');
+# A standby streams meanwhile, and asks again: what keeps it from the archive is "not there" to it, damage is not.
+open my $signal, '>', 'standby.signal' or die; close $signal;
+for my $title (sort keys %away)
+{
+    ($code, $err) = fetch_from($start, @{ $away{$title} });
+    is($code, 1, "$title: a standby goes on");
+    like($err, qr/^agri_backup: error: .*(?:no\.key|no_repository).*\nagri_backup: hint: /m, 'and is told why');
+}
+stops('a damaged segment, for a standby too', 'wal-fetch', '--prefetch', '0', $start, 'pg_wal/RECOVERYXLOG');
+unlink 'standby.signal' or die;
+# A promotion's last question, when no signal file is left: the server has a history of its own, or timeline 1 none.
+rename 'recovery.signal', 'recovery.away' or die;
+for my $case ([ '00000001.history', 1 ], [ '00000005.history', 200 ], [ $start, 200 ])
+{
+    ($code) = fetch_from($case->[0], %{ { @{ $away{'a repository that is away'} } } });
+    is($code, $case->[1], "without a signal file: $case->[0]");
+}
+rename 'recovery.away', 'recovery.signal' or die;
 open my $whole_object, '>:raw', $object or die; print $whole_object $intact; close $whole_object;
 ($code) = cli($node, 'wal-fetch', '--prefetch', '0', $start, 'pg_wal/RECOVERYXLOG');
 is($code, 0, 'and it is served once it is whole again');

@@ -37,6 +37,7 @@ sub settings_in_force
     return map { $_->{setting} => [ $_->{value}, $_->{source} ] } @{ JSON::PP->new->decode($out)->{settings} };
 }
 
+sub broken_file { my ($text) = @_; write_file("$folder/broken.conf", $text); return "$folder/broken.conf" }
 sub write_file { my ($path, $text) = @_; open my $file, '>', $path or die "$path: $!"; print $file $text; close $file }
 
 # --- keys
@@ -70,6 +71,26 @@ is(`cd '$folder/repository' && find . -type f -exec sha256sum {} + | sort`, $bef
 run_refused('init with another key', 5, qr/already initialised.*Use its own key/s, '--repository', "file://$folder/repository", '--key', "file://$folder/two.key", 'init');
 ($code, $out, $err) = run_program('--repository', "file://$folder/open", '--encryption', 'off', 'init');
 is($code, 0, 'encryption = off needs no key') or diag($err);
+
+# --- what is mistyped is named, and an empty value is none of an option
+run_refused('no such command', 2, qr/error: there is no command "backpu".*--help" lists/s, @here, 'backpu');
+run_refused('what is done in SQL', 2, qr/there is no command "backup".*SELECT agri_backup_now\(\)/s, 'backup', '--label', 'x');
+run_refused('no command', 2, qr/error: no command is given/, @here);
+run_refused('key what', 2, qr/there is no command "make"/, 'key', 'make');
+run_refused('one argument too many', 2, qr/error: unexpected argument "more".*agri_backup info --help/s, @here, 'info', 'more');
+run_refused('a missing option', 2, qr/^agri_backup: error: --target-dir is required/m, @here, 'restore');
+for my $case ([ 'restore', '-D', "$folder/never", '--target-time' ], [ 'restore', '-D', "$folder/never", '--target-lsn' ], [ 'restore', '-D', "$folder/never", '--target-xid' ],
+    [ 'restore', '-D', "$folder/never", '--target-name' ], [ 'restore', '-D', "$folder/never", '--backup' ], [ 'verify', '--backup' ], [ 'wal-push' ], [ 'info', '--cluster' ])
+{
+    run_refused("$case->[-1] given empty", 2, qr/invalid value for \S+: ""/, @here, @$case, '');
+}
+ok(!-e "$folder/never", 'nothing was restored');
+($code, $out, $err) = run_program(@here, '--json', 'init');
+like($out, qr/"created": false/, 'init speaks JSON too');
+run_refused('a setting that is unknown', 3, qr/unknown setting "repository.main.urii".*uri, key and encryption/s, '--config', broken_file("[repository main]\nurii = x\n"), 'config');
+run_refused('another', 3, qr/unknown setting "paralel".*memory_limit, parallel, rate_limit/s, '--config', broken_file("paralel = 3\n"), 'config');
+run_refused('a section without its end', 3, qr/syntax error in "\S+", line 2/, '--config', broken_file("cluster = x\n[repository main\nuri = file:///x\n"), 'config');
+run_refused('a repository without its scheme', 3, qr{invalid value for "repository": "/srv/x"}, '--repository', '/srv/x', '--key', "file://$key", 'info');
 
 # --- precedence: options over environment over file over defaults
 my $file = "$folder/agri.conf";

@@ -2,6 +2,7 @@
 # same guarantees, a dead server's pg_wal saved to its last commit, and a gap that an operator declares.
 use strict;
 use warnings;
+use Cwd ();
 use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -71,6 +72,38 @@ for my $path ($foreign->data_dir . "/pg_wal/$its", $foreign->data_dir . '/pg_wal
     isnt($code, 0, "another cluster's WAL is refused ($path)");
     like($err, qr/system/, 'and the message says whose it is');
 }
+# A history file does not say whose it is: the folder does, and nothing of it is stored.
+spew($foreign->data_dir . '/pg_wal/00000002.history', "1\t0/2000000\tno recovery target specified\n");
+for my $path ($foreign->data_dir . '/pg_wal/00000002.history', $foreign->data_dir . '/pg_wal')
+{
+    ($code, $out, $err) = cli($node, 'wal-push', $path);
+    is($code, 5, "its history is refused ($path)");
+    like($err, qr/Nothing was archived/, 'and the message says so');
+}
+is(`find '$of->{folder}' -name '00000002.history'`, '', 'which is true');
+($code, $out, $err) = cli($node, 'wal-push', $node->data_dir);
+is($code, 2, 'a data directory is no pg_wal');
+like($err, qr/holds no WAL file.*Push "\Q@{[ $node->data_dir ]}\E\/pg_wal"/s, 'but has one');
+
+# A copy of the server that is promoted while the original lives is no follower of it, by archive_command neither.
+$node->backup('copy');
+my $copy = PostgreSQL::Test::Cluster->new('copy');
+$copy->init_from_backup($node, 'copy');
+system_or_bail('rm', '-f', $copy->data_dir . '/agri_backup/claim');
+$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\nrestore_command = 'false'\n");
+$copy->set_recovery_mode;
+$copy->start;
+$copy->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'the copy does not recover';
+$copy->safe_psql('postgres', "INSERT INTO seeds VALUES (-1); SELECT pg_switch_wal()");
+ok($copy->poll_query_until('postgres', 'SELECT failed_count > 0 FROM pg_stat_archiver'), 'a promoted copy archives nothing');
+like(slurp_file($copy->logfile), qr/writer for cluster "\Q$of->{cluster}\E" is "\Q@{[ Cwd::realpath($node->data_dir) ]}\E"/, 'and is told who writes');
+is(`find '$of->{folder}' -name '00000002*'`, '', 'nothing of its timeline is in the archive');
+system_or_bail('mkdir', '-p', $copy->data_dir . '/agri_backup');
+spew($copy->data_dir . '/agri_backup/role', '{"role":"clone"}');
+ok(wait_for('the clone to be told', sub {
+    $copy->safe_psql('postgres', "SELECT pg_create_restore_point('x'), pg_switch_wal()");
+    return slurp_file($copy->logfile) =~ /restored as a clone/ }), 'a clone neither');
+$copy->stop('immediate');
 spew("$folder/README", 'no WAL');
 ($code, $out, $err) = cli($node, 'wal-push', "$folder/README");
 is($code, 2, 'what is no WAL file is refused');
@@ -157,6 +190,18 @@ sub gap_rows { $node->safe_psql('postgres', 'SELECT agri_refresh()');
 is(gap_rows(), "missing $from $to", 'lost WAL is shown as missing, and not declared by itself');
 ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $to, '--to', $from, '--reason', 'wrong way');
 is($code, 2, 'a gap that ends before it begins is refused');
+for my $case (
+    [ 'what is archived', $from, '7/0', qr/WAL segment \w{24} is archived, and not lost/, 'all' ],
+    [ 'what is not written yet', '7/0', '7/1000000', qr/is not missing/, 'early' ],
+    [ 'what has no reason', $from, $to, qr/without a reason/, ' ' ])
+{
+    my ($title, $first_lsn, $end_lsn, $message, $reason) = @$case;
+    ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $first_lsn, '--to', $end_lsn, '--reason', $reason);
+    is($code, 2, "$title is not declared lost");
+    like($err, $message, 'and the message says why');
+}
+($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 9, '--from', $from, '--to', $to, '--reason', 'no such timeline');
+is($code, 2, 'nor what is of a timeline that nobody knows');
 cli_ok($node, 'the gap is declared', 'wal-gap', '--timeline', 1, '--from', $from, '--to', $to, '--reason', 'disk died');
 cli_ok($node, 'declaring it again is success', 'wal-gap', '--timeline', 1, '--from', $from, '--to', $to, '--reason', 'disk died');
 ($code, $out, $err) = cli($node, 'wal-gap', '--timeline', 1, '--from', $from, '--to', '7/0', '--reason', 'more');

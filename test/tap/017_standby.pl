@@ -111,6 +111,28 @@ my $second = backup_on($standby);
 holds($second, 'archive_mode = always');
 is($primary->safe_psql('postgres', "SELECT count(*) FROM agri_verify()"), '0', 'agri_verify() finds nothing');
 
+# The repository's mount is gone, and the primary restarts: the standby asks the archive for what it no longer
+# gets from the stream. It goes on, streams again, and can be promoted before the mount is back.
+sub survives_without_archive
+{
+    my ($replica) = @_;
+    rename $of->{folder}, "$of->{folder}.away" or die $!;
+    $primary->stop('immediate');
+    ok(wait_for('restore_command to be tried', sub { log_has($replica, qr/agri_backup: error: [^\n]*\Q$of->{folder}\E/) }), 'the repository away: the standby says so in its log');
+    $primary->start;
+    $primary->safe_psql('postgres', 'INSERT INTO crops VALUES (-8)');
+    $primary->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'replica' AND state = 'streaming'")
+      or die 'the replica does not stream again';
+    $primary->wait_for_catchup('replica');
+    is($replica->safe_psql('postgres', 'SELECT count(*) FROM crops WHERE n = -8'), '1', 'and streams again');
+    $primary->stop('immediate');
+    my $begun = time;
+    $replica->safe_psql('postgres', "SELECT pg_promote(true, 60)");
+    is($replica->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 'f', 'it can be promoted');
+    cmp_ok(time - $begun, '<', 30, 'at once');
+    rename "$of->{folder}.away", $of->{folder} or die $!;
+}
+
 # restore --as standby: catches up from the archive, then streams.
 for my $case ([ 'of a standby', $second ], [ 'of a primary', backup_now($primary) ])
 {
@@ -126,6 +148,7 @@ for my $case ([ 'of a standby', $second ], [ 'of a primary', backup_now($primary
     is($replica->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', "from the backup $title: it stays a standby");
     is(fingerprint($replica, 'postgres'), fingerprint($primary, 'postgres'), 'and streams: every row of the primary');
     is(state_of($primary), 'ok', 'the primary archives as before');
+    survives_without_archive($replica) if $title eq 'of a primary';
     $replica->stop('fast');
 }
 $standby->stop('fast');

@@ -97,18 +97,28 @@ $three->promote;
 mark($three, -2);
 is_told($three, $two, 'a second timeline 2');
 like($three->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())'), qr/^00000002/, 'on a timeline of the same number');
-cli_ok($one, 'even when it is adopted', 'adopt', '-D', $three->data_dir);
+{
+    my ($code, $out, $err) = cli($one, 'adopt', '-D', $three->data_dir);
+    is($code, 12, 'it is not adopted while the writer runs');
+    like($err, qr/a server is running in "\Q@{[ Cwd::realpath($two->data_dir) ]}\E".*Stop it if/s, 'and the message names that');
+    ($code, $out, $err) = cli($one, 'adopt', '-D', $two->data_dir, '--timeline', 77);
+    is($code, 2, 'nor is anybody on a timeline that nobody knows');
+    like(cli_ok($one, 'the writer', 'adopt', '-D', $two->data_dir), qr/is the writer already \(epoch 2\)/, 'need not be adopted');
+}
+$two->stop('fast');
+like(cli_ok($one, 'even when it is adopted', 'adopt', '-D', $three->data_dir), qr/It replaces \Q@{[ Cwd::realpath($two->data_dir) ]}\E on \S+ \(epoch 2, timeline 2\)/, 'adopt says whom it replaces');
+$two->start;
 $three->reload;
 wait_for('a conflict', sub { switch_wal($three); return status($three, 'last_error') =~ /is already archived with other content/ });
 is(join(' ', (stat $history)[1, 7, 9]), $stored, 'it overwrites nothing');
 is_told($two, $three, 'the one before');
+$three->stop('fast');
 cli_ok($one, 'adopt settles it', 'adopt', '-D', $two->data_dir);
 $two->reload;
 wait_for('the right server to archive', sub { return status($two, 'state') eq 'ok' });
 mark($two, 3);
 wait_archived($two);
 is_writer($one, $two, 2, 'after adopt');
-$three->stop('fast');
 restores_to($one, '1,2,3', 'after the second promotion');
 
 # --- Failback: the old primary is rewound, and follows
@@ -120,6 +130,11 @@ ok(IPC::Run::run([ 'pg_rewind', '--target-pgdata', $one->data_dir, '--source-ser
 File::Copy::copy($one->basedir . '/saved.conf', $one->data_dir . '/postgresql.conf') or die;
 follow($one, $two);
 is(rows($one), '1,2,3', 'the old primary follows');
+{
+    my ($code, $out, $err) = cli($one, 'adopt', '-D', $one->data_dir);
+    is($code, 12, 'a standby is not adopted');
+    like($err, qr/standby.*Promote it/s, 'and the message says what to do');
+}
 wait_archived($two);
 is(status($two, 'state'), 'ok', 'and the new one archives');
 
@@ -182,7 +197,11 @@ restores_to($one, '1,2,3,4,5,6,7,8,9,10,11', 'beside a clone');
     is($code, 8, 'somebody else\'s directory is not adopted');
     like($err, qr/owner of data directory/, 'and it says who may');
 }
-cli_ok($one, 'the clone is adopted', 'adopt', '-D', $folder);
+$one->stop('fast');
+my $adopted = cli_json($one, 'adopt', '-D', $folder);
+is($adopted->{writer}{data_directory}, Cwd::realpath($folder), 'the clone is adopted');
+is($adopted->{replaced}{data_directory}, Cwd::realpath($one->data_dir), 'in place of the original');
+$one->start;
 $clone->restart;
 wait_archived($clone);
 is_writer($one, $clone, 6, 'an adopted clone');

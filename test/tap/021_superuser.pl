@@ -58,8 +58,17 @@ is($restored->safe_psql('postgres', 'SELECT state FROM agri_backup.status'), 'ok
 backup_now($restored);
 is($restored->safe_psql('postgres', 'SELECT count(*) FROM agri_verify()'), '0', 'and takes a backup that is whole');
 
+# A segment is lost.
+$restored->safe_psql('postgres', "SELECT pg_create_restore_point('x')");
+my $hole = wait_archived($restored);
+$restored->safe_psql('postgres', "SELECT pg_create_restore_point('x')");
+wait_archived($restored);
+unlink split /\n/, `find '$of->{folder}' -name $hole`;
+my $from = sprintf '0/%X', hex(substr $hole, 16) << 24;
+my $to = sprintf '0/%X', (hex(substr $hole, 16) + 1) << 24;
+
 # A gap that root declares is one that the server sees.
-($code, $out, $err) = as_root_here('wal-gap', '--timeline', 9, '--from', '0/1000000', '--to', '0/2000000', '--reason', 'no such timeline');
+($code, $out, $err) = as_root_here('wal-gap', '--timeline', hex(substr $hole, 0, 8), '--from', $from, '--to', $to, '--reason', 'disk died');
 is($code, 0, 'wal-gap') or diag($err);
 is(strangers($of->{folder}), '', 'belongs to the server too');
 

@@ -27,6 +27,22 @@ is($code, 0, 'and again');
 like($out, qr/already there/, 'it says so');
 ($code, $out, $err) = key_create($key);
 is($code, 5, 'without --if-missing an existing file is a conflict');
+is((key_create('--if-missing', "file://$key"))[0], 0, 'its place can be given as it is in the configuration');
+SKIP: {
+    skip 'who may write everywhere', 2 if $> == 0;
+    mkdir "$folder/closed" or die;
+    system_or_bail('cp', '-p', $key, "$folder/closed/main.key");
+    chmod 0500, "$folder/closed";
+    ($code, $out, $err) = key_create('--if-missing', "$folder/closed/main.key");
+    is($code, 0, 'nothing needs to be written where a key is') or diag($err);
+    ($code, $out, $err) = key_create('--if-missing', "$folder/closed/other.key");
+    isnt($code, 0, 'one that is missing does');
+    chmod 0700, "$folder/closed";
+}
+($code, $out, $err) = key_create("$folder/nowhere/main.key");
+is($code, 4, 'a folder that is not there');
+like($err, qr/folder "\Q$folder\E\/nowhere" does not exist.*mkdir -p/s, 'is named');
+like((key_create('--json', '--if-missing', $key))[1], qr/"created": false/, 'and as JSON');
 is(slurp_file($key), $content, 'the key is the same after all of it');
 write_file("$folder/other", "no key\n", 0600);
 ($code, $out, $err) = key_create('--if-missing', "$folder/other");

@@ -7,8 +7,6 @@
 namespace agri::test {
 namespace {
 
-using worker::IsClone;
-
 // The working directory is the process's: tests that enter a data directory do it in a child.
 int InDataDirectory(WorkerCluster& cluster, const std::function<bool()>& check) {
     Child child([&] {
@@ -26,21 +24,6 @@ TEST(RuntimeFolderTest, Enter_NewDataDirectory_MakesPrivateFolders) {
         ASSERT_EQ(stat(cluster.Path(folder).c_str(), &info), 0) << folder;
         EXPECT_EQ(info.st_mode & 0777, 0700u) << folder;
     }
-}
-
-TEST(RuntimeFolderTest, IsClone_RoleFile_OnlyACloneOrAnUnreadableOne) {
-    WorkerCluster cluster;
-    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone().value(); }), 0);
-    cluster.cluster().Write("agri_backup/role", R"({"role":"clone"})");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone().value(); }), 0);
-    cluster.cluster().Write("agri_backup/role", R"({"role":"original"})");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone().value(); }), 0);
-    cluster.cluster().Write("agri_backup/role", "{");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return IsClone().value(); }), 0);
-    // What cannot even be looked at is an error: neither a clone nor none.
-    ASSERT_EQ(unlink(cluster.Path("agri_backup/role").c_str()), 0);
-    cluster.cluster().Link("agri_backup/role", "role");
-    EXPECT_EQ(InDataDirectory(cluster, [] { return !IsClone(); }), 0);
 }
 
 TEST(RuntimeFolderTest, RemoveDeadJobs_DeadAndLivingJobs_KeepsTheLivingAndTheFresh) {
