@@ -112,6 +112,7 @@ std::string RecoverySettingLines(const RestorePlan& plan, const RestoreRequest& 
     const auto [setting, value] = TargetSetting(target);
     for (std::string_view other : kTargetSettings)
         if (other != setting) lines += Line(other, "");
+    if (!plan.reads_ahead) lines += Line("recovery_prefetch", "off");
     if (setting.empty()) return lines;
     lines += Line(setting, value);
     lines += Line("recovery_target_inclusive", target.exclusive ? "off" : "on");

@@ -40,26 +40,41 @@ base::Error PlanBuilder::HoleBefore(const TimelinePath& path, const Backup& back
             "a target before it.");
 }
 
+std::optional<base::SegmentId> PlanBuilder::UnreadableFrom(const TimelinePath& path,
+                                                           uint64_t number) const {
+    for (const auto& [segment, problem] : map_.unreadable())
+        if (segment.number >= number &&
+            path.history.Includes(segment.timeline, segment.Start(map_.segment_size())))
+            return segment;
+    return std::nullopt;
+}
+
 Status PlanBuilder::CheckEnd(const TimelinePath& path, uint64_t end) const {
-    for (const auto& [segment, problem] : map_.unreadable()) {
-        if (segment.number != end ||
-            !path.history.Includes(segment.timeline, segment.Start(map_.segment_size())))
-            continue;
-        AGRI_ASSIGN(const wal::WalFacts facts,
-                    FactsOfSegment(source_, path.segments, path.segments.LowerBound(end - 1)));
-        return MakeError(ErrorCode::kCorrupt,
-                         "the unfinished WAL segment {}, with which recovery would end, cannot be "
-                         "read",
-                         segment.FileName(map_.segment_size()))
-            .WithDetail(problem.ToString())
-            .WithHint(fmt::format(
-                "The server could not start. If the server that wrote it has its pg_wal still, "
-                "save that with \"agri_backup wal-push\"; otherwise recover to the last record "
-                "before "
-                "it, with --target-lsn {}.",
-                facts.last_record.ToString()));
-    }
-    return {};
+    const auto segment = UnreadableFrom(path, end);
+    if (!segment || segment->number != end) return {};
+    AGRI_ASSIGN(const wal::WalFacts facts,
+                FactsOfSegment(source_, path.segments, path.segments.LowerBound(end - 1)));
+    return MakeError(ErrorCode::kCorrupt,
+                     "the unfinished WAL segment {}, with which recovery would end, cannot be read",
+                     segment->FileName(map_.segment_size()))
+        .WithDetail(map_.unreadable().at(*segment).ToString())
+        .WithHint(fmt::format(
+            "The server could not start. If the server that wrote it has its pg_wal still, save "
+            "that with \"agri_backup wal-push\"; otherwise recover to the last record before it, "
+            "with --target-lsn {}.",
+            facts.last_record.ToString()));
+}
+
+// By recovery_prefetch the server fetches WAL before it knows that it stops earlier.
+void PlanBuilder::KeepFromReadingAhead(const TimelinePath& path, uint64_t last_segment,
+                                       RestorePlan& plan) const {
+    const auto segment = UnreadableFrom(path, last_segment + 1);
+    if (!segment || segment->number - last_segment > kLookAheadSegments) return;
+    plan.reads_ahead = false;
+    plan.warnings.push_back(fmt::format(
+        "recovery_prefetch = off keeps the server from reading ahead into segment {}: reset it "
+        "when the server has started (ALTER SYSTEM RESET recovery_prefetch)",
+        segment->FileName(map_.segment_size())));
 }
 
 // Only damage that the search came upon is known here: the rest shows when recovery gets there.

@@ -183,6 +183,7 @@ Result<RestorePlan> PlanBuilder::PlanToPosition(const TimelinePath& path, const 
             request_.target.name, position.stop.ToString()));
         break;
     }
+    KeepFromReadingAhead(path, position.last_segment, plan);
     plan.end_lsn = position.stop;
     plan.end_commit_us = position.last_commit_us;
     FinishPlan(path, position.last_segment + 1, plan);

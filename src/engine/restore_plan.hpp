@@ -41,6 +41,10 @@ class PlanBuilder {
     base::Result<RestorePlan> PlanToPosition(const TimelinePath& path, const Backup& backup,
                                              TargetPosition position) const;
     base::Result<RestorePlan> PlanToEnd(const TimelinePath& path, const Backup& backup) const;
+    // The first unfinished segment of the path from `number` on that cannot be read.
+    std::optional<base::SegmentId> UnreadableFrom(const TimelinePath& path, uint64_t number) const;
+    void KeepFromReadingAhead(const TimelinePath& path, uint64_t last_segment,
+                              RestorePlan& plan) const;
     // The server asks for it after the last segment, and does not start when it gets an error.
     base::Status CheckEnd(const TimelinePath& path, uint64_t end) const;
     base::Error HoleBefore(const TimelinePath& path, const Backup& backup) const;

@@ -48,6 +48,8 @@ struct RestorePlan {
     RecoveryTarget effective_target;
     // Whether NNNNNNNN.history of the target timeline can be fetched from the archive.
     bool timeline_history_archived = false;
+    // Whether the server may fetch WAL behind the target: not where it could not be read.
+    bool reads_ahead = true;
     // Why this backup, as a clause for the user: "chosen because …".
     std::string reason;
     // What the user must know before going on: holes behind the end, unusable newer backups.

@@ -53,6 +53,14 @@ TEST(RecoveryConfig, Lines_TimelineWithoutAnyHistory_IsCurrent) {
     EXPECT_NE(RecoverySettingLines(plan, {}, "x").find("timeline = '3'"), std::string::npos);
 }
 
+TEST(RecoveryConfig, Lines_DamageBehindTheTarget_IsNotReadAhead) {
+    RestorePlan plan = PlanTo({});
+    EXPECT_EQ(RecoverySettingLines(plan, {}, "x").find("recovery_prefetch"), std::string::npos);
+    plan.reads_ahead = false;
+    EXPECT_NE(RecoverySettingLines(plan, {}, "x").find("recovery_prefetch = 'off'\n"),
+              std::string::npos);
+}
+
 TEST(RecoveryConfig, Lines_Clone_NeitherArchivesNorReplicates) {
     RestoreRequest request;
     const std::string original = RecoverySettingLines(PlanTo({}), request, "x");

@@ -70,6 +70,7 @@ TEST_F(TargetHoleTest, Resolve_UnfinishedSegmentAtTheEndCannotBeRead_NamesTheLas
     EXPECT_GE(lsn, story.lsn[208]);
     const RestorePlan before = Must(ResolveLsn(lsn));
     EXPECT_EQ(before.effective_target.lsn, lsn);
+    EXPECT_FALSE(before.reads_ahead);
 }
 
 TEST_F(TargetHoleTest, Resolve_BackupWithoutItsOwnWal_IsPassedOver) {

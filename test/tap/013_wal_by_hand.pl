@@ -161,6 +161,25 @@ spew("$twin/$last", $bytes);
 ($seeds) = restored_seeds('still');
 is($seeds, '1,2,3,4', 'the saved one stays');
 
+# The saved part is damaged in the repository. A server that asked for it last, or ahead, would not start.
+my @pieces = split /\n/, `find '$of->{folder}' -type f -path '*/tail/*/$last/*'`;
+ok(scalar @pieces, 'the saved part is in the repository');
+my %sound = map { $_ => slurp($_) } @pieces;
+for my $piece (@pieces)
+{
+    my $damaged = $sound{$piece};
+    substr($damaged, length($damaged) / 2, 1) ^= "\1";
+    chmod 0600, $piece;
+    spew($piece, $damaged);
+}
+($code, $out, $err) = restore($node, '--as', 'clone');
+isnt($code, 0, 'a restore that would end with it is refused') or diag($out);
+like($err, qr/the unfinished WAL segment $last, with which recovery would end, cannot be read/, 'and it is named');
+my ($before) = $err =~ m{--target-lsn ([0-9A-F]+/[0-9A-F]+)\.};
+($seeds) = restored_seeds('before_damage', '--target-lsn', $before);
+is($seeds, '1,2,3', 'to the LSN that the hint names it succeeds');
+spew($_, $sound{$_}) for @pieces;
+
 # The server comes back after all: the full segment takes the place of the saved part.
 $node->start;
 is(seeds($node), '1,2,3,4', 'the server recovered');
