@@ -35,8 +35,8 @@ Status CheckNotArchived(const TimelineReport& timeline, Segments lost, uint64_t 
 
 // Up to where WAL is known to exist: by what is archived, and by what backups and later timelines
 // need.
-Segments Known(const TimelineReport& timeline, const std::vector<MissingWal>& missing,
-               uint64_t size) {
+Segments KnownWal(const TimelineReport& timeline, const std::vector<MissingWal>& missing,
+                  uint64_t size) {
     Segments known{UINT64_MAX, 0};
     auto widen = [&](uint64_t first, uint64_t end) {
         known = {std::min(known.first, first), std::max(known.end, end)};
@@ -88,7 +88,7 @@ Status DeclareGap(const repo::Incarnation& incarnation, const repo::format::Decl
         AGRI_ASSIGN(const auto backups, repo::ListBackups(incarnation));
         AGRI_TRY(CheckNotArchived(*timeline, lost, size));
         AGRI_TRY(CheckKnown(timeline->history.timeline(), lost,
-                            Known(*timeline, FindMissingWal(timelines, backups, size), size),
+                            KnownWal(*timeline, FindMissingWal(timelines, backups, size), size),
                             size));
     }
     return archive.DeclareGap(gap);
