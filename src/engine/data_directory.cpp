@@ -12,11 +12,6 @@ using base::Result;
 
 namespace {
 
-bool Exists(const std::string& path) {
-    struct stat info {};
-    return lstat(path.c_str(), &info) == 0;
-}
-
 bool IsLink(const std::string& path) {
     struct stat info {};
     return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
@@ -45,10 +40,6 @@ Result<std::vector<std::string>> NamesIn(const std::string& path) {
     if (errno != 0)
         return base::ErrnoError(errno, fmt::format("could not read folder \"{}\"", path));
     return names;
-}
-
-bool IsDataDirectory(const std::string& path) {
-    return Exists(path + "/PG_VERSION") && Exists(path + "/global");
 }
 
 Result<std::vector<std::string>> LinkedFolders(const std::string& data_directory) {

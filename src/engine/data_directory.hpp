@@ -17,8 +17,6 @@ bool IsWithin(const std::string& inner, const std::string& outer);
 // Names in a folder; none when it does not exist.
 base::Result<std::vector<std::string>> NamesIn(const std::string& path);
 
-// Of a cluster, whole or not.
-bool IsDataDirectory(const std::string& path);
 // Canonical paths of the folders that its pg_wal and pg_tblspc/* lead to; none when it is missing.
 base::Result<std::vector<std::string>> LinkedFolders(const std::string& data_directory);
 

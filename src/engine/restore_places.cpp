@@ -7,6 +7,7 @@
 #include "engine/restore_preflight.hpp"
 #include "engine/server_check.hpp"
 #include "engine/target_walk.hpp"
+#include "repo/place.hpp"
 
 namespace agri::engine {
 
@@ -118,12 +119,12 @@ Status CheckApart(const RestoreLayout& layout, const repo::Incarnation& incarnat
 Status CheckOutsideOthers(const RestoreLayout& layout) {
     for (const RestoreFolder& folder : layout.folders()) {
         AGRI_ASSIGN(const std::string path, CanonicalPath(folder.path));
-        for (auto above = std::filesystem::path(path).parent_path(); above.has_relative_path();
-             above = above.parent_path())
-            if (IsDataDirectory(above.string()))
-                return MakeError(ErrorCode::kConflict, "\"{}\" is within the data directory \"{}\"",
-                                 folder.path, above.string())
-                    .WithHint("Nothing was changed. Give a folder outside it.");
+        AGRI_ASSIGN(const auto around, repo::EnclosingDataDirectory(
+                                           std::filesystem::path(path).parent_path().string()));
+        if (around)
+            return MakeError(ErrorCode::kConflict, "\"{}\" is within the data directory \"{}\"",
+                             folder.path, *around)
+                .WithHint("Nothing was changed. Give a folder outside it.");
     }
     return {};
 }

@@ -4,6 +4,7 @@
 #include "engine/data_directory.hpp"
 #include "engine/restore_marker.hpp"
 #include "engine/server_check.hpp"
+#include "repo/place.hpp"
 #include "wal/pg_control.hpp"
 
 namespace agri::engine {
@@ -18,7 +19,7 @@ namespace {
 // --delta removes what the backup does not have: only a PostgreSQL data directory may lose files
 // so.
 Status CheckDeltaTarget(const std::string& path) {
-    if (IsDataDirectory(path)) return {};
+    if (repo::IsDataDirectory(path)) return {};
     return MakeError(ErrorCode::kConflict,
                      "\"{}\" is neither empty nor a PostgreSQL data directory", path)
         .WithHint(

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "engine/data_directory.hpp"
+#include "repo/place.hpp"
 
 namespace agri::engine {
 
@@ -177,7 +177,7 @@ Result<std::vector<std::string>> RunningDataDirectories() {
         struct stat info {};
         if (error || stat(folder.c_str(), &info) != 0 || UsesFolder(pid, info) != Use::kYes)
             continue;
-        if (IsDataDirectory(folder)) found.insert(folder);
+        if (repo::IsDataDirectory(folder)) found.insert(folder);
     }
     return std::vector<std::string>(found.begin(), found.end());
 }

@@ -16,14 +16,10 @@ using std::filesystem::path;
 
 bool IsThere(const path& file) { return access(file.c_str(), F_OK) == 0; }
 
-bool IsDataDirectory(const path& folder) {
-    return IsThere(folder / "PG_VERSION") && IsThere(folder / "global/pg_control");
-}
-
-bool IsRepository(const path& folder) { return IsThere(folder / layout::kDescriptor); }
+bool IsRepository(const std::string& folder) { return IsThere(path(folder) / layout::kDescriptor); }
 
 base::Result<std::optional<std::string>> Enclosing(const std::string& place,
-                                                   bool (*is_wanted)(const path&)) {
+                                                   bool (*is_wanted)(const std::string&)) {
     std::error_code failure;
     const path absolute = std::filesystem::absolute(place, failure);
     if (failure)
@@ -31,7 +27,7 @@ base::Result<std::optional<std::string>> Enclosing(const std::string& place,
                                 fmt::format("could not make \"{}\" absolute", place));
     AGRI_ASSIGN(const std::string real, base::RealPath(absolute.string()));
     for (path folder = real;; folder = folder.parent_path()) {
-        if (is_wanted(folder)) return folder.string();
+        if (is_wanted(folder.string())) return folder.string();
         if (folder == folder.root_path() || folder.empty()) return std::nullopt;
     }
 }
@@ -55,6 +51,10 @@ std::optional<std::string> PathOfFileUri(std::string_view uri) {
         path.push_back(static_cast<char>(value));
     }
     return path;
+}
+
+bool IsDataDirectory(const std::string& folder) {
+    return IsThere(path(folder) / "PG_VERSION") && IsThere(path(folder) / "global");
 }
 
 base::Result<std::optional<std::string>> EnclosingDataDirectory(const std::string& path) {

@@ -14,7 +14,11 @@ namespace agri::repo {
 // path that is not absolute.
 std::optional<std::string> PathOfFileUri(std::string_view uri);
 
-// The server's data directory, or the repository, that the path is or lies in, by its real path;
+// Whether the folder is a cluster's data directory, whole or not: an unfinished restore has no
+// pg_control.
+bool IsDataDirectory(const std::string& folder);
+
+// The data directory, or the repository, that the path is or lies in, by its real path;
 // nullopt for none. What the path names need not exist.
 base::Result<std::optional<std::string>> EnclosingDataDirectory(const std::string& path);
 base::Result<std::optional<std::string>> EnclosingRepository(const std::string& path);
