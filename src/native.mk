@@ -42,7 +42,7 @@ PROTO_H := $(PROTO_CC:.cc=.h)
 
 # What a layer, or its tests, is compiled in (src/units.sh).
 UNITS := $(SHARED)/units
-source_units = $(shell src/units.sh $(UNITS) $(1) 36 $(sort $(wildcard src/$(1)/*.cpp)))
+source_units = $(shell src/units.sh $(UNITS) $(1) 42 $(sort $(wildcard src/$(1)/*.cpp)))
 test_units = $(shell src/units.sh $(UNITS)/test $(1) 4 $(sort $(wildcard test/$(1)/*_test.cpp)))
 $(foreach layer,$(NATIVE_LAYERS),$(eval UNITS_$(layer) := $(call source_units,$(layer))))
 layer_objects = $(UNITS_$(1):%=$(BUILD)/$(2)/$(1)/%.o) \
