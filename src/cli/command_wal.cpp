@@ -87,19 +87,11 @@ int WalFetch(const CommonOptions& options, const engine::WalFetchRequest& reques
     return GoesOnWithout(request.name) && IsAbsence(error.code) ? kAbsent : kFetchError;
 }
 
-bool IsServersOwn(const std::string& folder) {
+// The server runs archive_command in its data directory: what it pushes is under its claim. What a
+// person pushes is under that person's word.
+bool IsArchiveCommand() {
     struct stat info {};
-    return stat((folder + "/global/pg_control").c_str(), &info) == 0 && info.st_uid == geteuid();
-}
-
-// The server runs archive_command in its data directory: what it pushes is under its claim. A file
-// that a person pushes is under that person's word.
-int PushOne(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
-            const Session& session) {
-    auto result = IsInDataDirectory() && IsServersOwn(".")
-                      ? engine::PushForServer(pusher.incarnation(), ".", path, session.context())
-                      : engine::PushWalFile(pusher, path, session.context());
-    return result ? kSuccess : Fail(options, result.error());
+    return IsInDataDirectory() && stat("global/pg_control", &info) == 0 && info.st_uid == geteuid();
 }
 
 int PushFolder(const CommonOptions& options, engine::WalPusher& pusher, const std::string& path,
@@ -125,14 +117,21 @@ int WalPush(const CommonOptions& options, const std::string& path, std::optional
     if (!session) return Fail(options, session.error());
     auto incarnation = (*session)->OpenIncarnation(number);
     if (!incarnation) return Fail(options, incarnation.error());
-    auto claim = repo::CurrentClaim(**incarnation);
-    if (!claim) return Fail(options, claim.error());
-    engine::WalPusher pusher(**incarnation, *claim ? (*claim)->epoch() : 0);
     struct stat info {};
     if (stat(path.c_str(), &info) != 0)
         return Fail(options, base::ErrnoError(errno, fmt::format("could not open \"{}\"", path)));
-    return S_ISDIR(info.st_mode) ? PushFolder(options, pusher, path, **session)
-                                 : PushOne(options, pusher, path, **session);
+    const engine::Context& context = (*session)->context();
+    const bool is_folder = S_ISDIR(info.st_mode);
+    if (!is_folder && IsArchiveCommand()) {
+        auto pushed = engine::PushForServer(**incarnation, ".", path, context);
+        return pushed ? kSuccess : Fail(options, pushed.error());
+    }
+    auto claim = repo::CurrentClaim(**incarnation);
+    if (!claim) return Fail(options, claim.error());
+    engine::WalPusher pusher(**incarnation, *claim ? (*claim)->epoch() : 0);
+    if (is_folder) return PushFolder(options, pusher, path, **session);
+    auto pushed = engine::PushWalFile(pusher, path, context);
+    return pushed ? kSuccess : Fail(options, pushed.error());
 }
 
 struct GapOptions {
