@@ -25,7 +25,7 @@ Status VerifyReport::AddError(const std::string& backup_id, const std::string& o
     std::string problem = error.message;
     if (!error.detail.empty()) problem += ": " + error.detail;
     // A damaged object's hint leads to here.
-    const bool is_news = !error.hint.empty() && error.hint != repo::DamagedObject("", "").hint;
+    const bool is_news = !error.hint.empty() && error.hint != repo::kDamagedObjectHint;
     Add({backup_id, object, std::string(kSeverityError), std::move(problem),
          is_news
              ? error.hint

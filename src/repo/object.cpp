@@ -29,10 +29,7 @@ void Append(base::Bytes& to, base::ByteView what) { to.insert(to.end(), what.beg
 base::Error DamagedObject(std::string_view object_name, std::string_view problem) {
     return base::MakeError(base::ErrorCode::kCorrupt, "object \"{}\" is damaged: {}", object_name,
                            problem)
-        .WithHint(
-            "Nothing was taken from it. Run \"agri_backup verify\" to learn which backups and "
-            "which "
-            "WAL it concerns.");
+        .WithHint(std::string(kDamagedObjectHint));
 }
 
 base::Error NameObject(base::Error error, std::string_view object_name) {

@@ -81,6 +81,10 @@ codec::ObjectKey DeriveObjectKey(const ObjectHeader& header, base::ByteView repo
                                  std::string_view object_name);
 // kCorrupt, naming the object, what is wrong with it and the way to learn whom it concerns.
 base::Error DamagedObject(std::string_view object_name, std::string_view problem);
+// Its hint, which `verify` itself has no use for.
+inline constexpr std::string_view kDamagedObjectHint =
+    "Nothing was taken from it. Run \"agri_backup verify\" to learn which backups and which WAL it "
+    "concerns.";
 // An error of FrameCoder::Decode or FrameHeader::Decode, with the object's name added: kCorrupt
 // becomes DamagedObject.
 base::Error NameObject(base::Error error, std::string_view object_name);
