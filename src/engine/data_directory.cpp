@@ -29,16 +29,9 @@ bool IsWithin(const std::string& inner, const std::string& outer) {
 }
 
 Result<std::vector<std::string>> NamesIn(const std::string& path) {
-    std::vector<std::string> names;
-    const Folder folder = OpenFolder(path);
-    if (!folder && errno == ENOENT) return names;
-    if (!folder) return base::ErrnoError(errno, fmt::format("could not open folder \"{}\"", path));
-    for (errno = 0; const dirent* item = readdir(folder.get()); errno = 0) {
-        const std::string_view name = item->d_name;
-        if (name != "." && name != "..") names.emplace_back(name);
-    }
-    if (errno != 0)
-        return base::ErrnoError(errno, fmt::format("could not read folder \"{}\"", path));
+    auto names = ListNames(path);
+    if (!names && names.error().code == base::ErrorCode::kNotFound)
+        return std::vector<std::string>();
     return names;
 }
 

@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "base/error.hpp"
 
 namespace agri::engine {
 
@@ -22,5 +25,8 @@ inline Folder OpenFolder(const std::string& path) {
     } while (folder == nullptr && errno == EINTR);
     return Folder(folder);
 }
+
+// Names in a folder, in no order, without "." and ".."; kNotFound when it does not exist.
+base::Result<std::vector<std::string>> ListNames(const std::string& path);
 
 }  // namespace agri::engine

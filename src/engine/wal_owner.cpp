@@ -37,16 +37,11 @@ Status CheckControlFile(const repo::Incarnation& incarnation, const std::string&
 }  // namespace
 
 Result<std::vector<WalFileName>> ListWalFiles(const std::string& folder) {
-    const Folder listing = OpenFolder(folder);
-    if (!listing)
-        return base::ErrnoError(errno, fmt::format("could not open folder \"{}\"", folder));
+    AGRI_ASSIGN(const std::vector<std::string> names, ListNames(folder));
     std::vector<WalFileName> files;
-    errno = 0;
-    while (const dirent* item = readdir(listing.get()))
-        if (std::optional<WalFileName> file = WalFileName::Parse(item->d_name))
+    for (const std::string& name : names)
+        if (std::optional<WalFileName> file = WalFileName::Parse(name))
             files.push_back(std::move(*file));
-    if (errno != 0)
-        return base::ErrnoError(errno, fmt::format("could not read folder \"{}\"", folder));
     return files;
 }
 

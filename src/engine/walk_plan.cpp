@@ -79,14 +79,10 @@ class Planner {
     // Links in pg_tblspc; plain folders there (in-place tablespaces) are the data directory's own.
     Status AddTablespaces() {
         const std::string folder = data_directory_ + "/pg_tblspc";
-        const Folder listing = OpenFolder(folder);
-        if (!listing) return ErrnoError(errno, fmt::format("could not open folder \"{}\"", folder));
+        AGRI_ASSIGN(const std::vector<std::string> names, ListNames(folder));
         std::vector<uint32_t> oids;
-        errno = 0;
-        while (const dirent* item = readdir(listing.get()))
-            if (std::optional<uint32_t> oid = ParseOid(item->d_name)) oids.push_back(*oid);
-        if (errno != 0)
-            return ErrnoError(errno, fmt::format("could not read folder \"{}\"", folder));
+        for (const std::string& name : names)
+            if (std::optional<uint32_t> oid = ParseOid(name)) oids.push_back(*oid);
         std::sort(oids.begin(), oids.end());
         for (uint32_t oid : oids) AGRI_TRY(AddTablespace(fmt::format("{}/{}", folder, oid), oid));
         return {};
